@@ -1,0 +1,133 @@
+// The contract of a storage driver: durable bytes under keys, and nothing else.
+//
+// A driver knows no HTTP, no OCI and no Redis. It maps keys to objects; there are no directories, so a prefix exists
+// exactly as long as an object below it does. Keys are checked before they arrive here (keys.ts, checked.ts), and every
+// failure leaves as a DriverError (errors.ts).
+//
+// What every driver promises:
+//   - What was answered is durable. When write, append or commit resolves, a power cut does not undo it.
+//   - An object is whole or absent. write and commit replace an object in one step: a reader sees the old bytes or the
+//     new ones, never a mixture, never a part.
+//   - A failed call changes nothing that a reader can see.
+//   - Calls on different keys do not wait for one another, beyond what the machine itself makes them.
+//
+// A large object is made as a staged write: append as often as needed, then commit under its final key. A staged write is
+// a plain JSON value, so that any process that holds it and reaches the store can go on with it, also after a restart.
+// The driver does not guard a staged write against two writers at once: whoever hands it out does.
+
+/** What is known of an object without reading it. */
+export interface ObjectStat {
+  /** Length of the whole object in bytes. */
+  readonly size: number;
+  /** Opaque; differs whenever the bytes under the key may differ. */
+  readonly version: string;
+}
+
+/** A part of an object: `start` is the first byte, `end` the last one (inclusive), both counted from 0. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An object opened for reading. Its owner either consumes `content` (once, to the end or to a `break`) or calls `close`. */
+export interface ObjectReader extends ObjectStat {
+  /**
+   * The bytes asked for, in order. A chunk is valid only until the next one is asked for: its memory is used again.
+   * Ends early with a DriverError if the store cannot give all of the bytes; never silently.
+   */
+  readonly content: AsyncIterable<Uint8Array>;
+  /** Gives up the reader and what it holds open. Safe to call more than once, and after the content was consumed. */
+  close(): Promise<void>;
+}
+
+/** A name directly below a prefix. `object`: a key ends here. `prefix`: there is at least one object below it. */
+export interface ListEntry {
+  readonly name: string;
+  readonly kind: 'object' | 'prefix';
+}
+
+export interface ListOptions {
+  /** Only names after this one, bytewise. It need not exist. */
+  readonly after?: string;
+  /** At most this many entries. Fewer than `limit` means that there are no more. */
+  readonly limit?: number;
+}
+
+export interface WriteOptions {
+  /**
+   * `false` for content that can be made again: the write stays atomic, but may be undone by a power cut.
+   * @default true
+   */
+  readonly durable?: boolean;
+}
+
+/** An unfinished object. Plain JSON; everything but `key` and `size` is the driver's own. */
+export interface StagedWrite {
+  /** Where the unfinished bytes are kept; also what `delete` of a prefix above it removes. */
+  readonly key: string;
+  /** Bytes that are durable so far. */
+  readonly size: number;
+  /** What the driver itself has to remember, such as the ids of uploaded parts. */
+  readonly detail?: JsonValue;
+}
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** A staged write with nothing in it yet. Nothing is stored before the first `append`. */
+export function newStagedWrite(key: string): StagedWrite {
+  return { key, size: 0 };
+}
+
+export interface StorageDriver {
+  /** The name under which the configuration knows the driver. */
+  readonly name: string;
+
+  /** The whole of a small object. Throws `keyNotFound`. */
+  read(key: string): Promise<Uint8Array>;
+
+  /** Makes or replaces a small object, in one step. */
+  write(key: string, content: Uint8Array, options?: WriteOptions): Promise<void>;
+
+  /** Size and version of an object. Throws `keyNotFound`, also for a prefix. */
+  stat(key: string): Promise<ObjectStat>;
+
+  /** Opens an object, or the given part of it (within the object; checked by the caller). Throws `keyNotFound`. */
+  openRead(key: string, range?: ByteRange): Promise<ObjectReader>;
+
+  /** The names directly below a prefix (`''` for the root), sorted bytewise. A prefix without objects has none. */
+  list(prefix: string, options?: ListOptions): Promise<readonly ListEntry[]>;
+
+  /**
+   * Removes the object under the key and every object below `key/`, but not `keyother`. Readers that are open go on.
+   * On a directory everything disappears in one step. Resolves also when there was nothing.
+   */
+  delete(key: string): Promise<void>;
+
+  /**
+   * Adds all of `content` after the first `write.size` bytes; whatever a broken attempt left behind them is dropped.
+   * An empty content is fine and makes the staged bytes exist. The chunks are the driver's from then on.
+   *
+   * Resolves to the longer write when everything is durable. If it throws, `write` is as valid as it was before; an error
+   * thrown by `content` itself passes through unchanged.
+   */
+  append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
+
+  /** Opens the first `write.size` bytes of a staged write. Throws `keyNotFound` if they are gone or fewer. */
+  openStaged(write: StagedWrite): Promise<ObjectReader>;
+
+  /**
+   * Makes the first `write.size` bytes the object under `key`, in one step, replacing what was there; the staged write is
+   * gone afterwards. Throws `keyNotFound` if the staged bytes are gone or fewer than `write.size`; a write of size 0
+   * that was never appended to makes an empty object.
+   */
+  commit(write: StagedWrite, key: string): Promise<void>;
+
+  /** Forgets a staged write and frees its space. Resolves also when there is none. */
+  abort(write: StagedWrite): Promise<void>;
+}
