@@ -1,19 +1,22 @@
 // The contract of a storage driver: durable bytes under keys, and nothing else.
 //
 // A driver knows no HTTP, no OCI and no Redis. It maps keys to objects; there are no directories, so a prefix exists
-// exactly as long as an object below it does. Keys are checked before they arrive here (keys.ts, checked.ts), and every
+// exactly as long as an object below it does. No key is both an object and a prefix: a driver may refuse to make it so
+// (`failed`), and none has to notice. Keys are checked before they arrive here (keys.ts, checked.ts), and every
 // failure leaves as a DriverError (errors.ts).
 //
 // What every driver promises:
-//   - What was answered is durable. When write, append or commit resolves, a power cut does not undo it.
+//   - What was answered is durable. When write, append, commit or delete resolves, a power cut does not undo it.
 //   - An object is whole or absent. write and commit replace an object in one step: a reader sees the old bytes or the
 //     new ones, never a mixture, never a part.
-//   - A failed call changes nothing that a reader can see.
+//   - A failed call changes nothing that a reader can see. The one exception is a store that fails in the last step, when
+//     the change has been made but is not known to be durable: then either may be seen, and the call may be made again.
 //   - Calls on different keys do not wait for one another, beyond what the machine itself makes them.
 //
 // A large object is made as a staged write: append as often as needed, then commit under its final key. A staged write is
 // a plain JSON value, so that any process that holds it and reaches the store can go on with it, also after a restart.
-// The driver does not guard a staged write against two writers at once: whoever hands it out does.
+// The driver does not guard a staged write against two writers at once: whoever hands it out does. Whether read, stat and
+// list show the staged bytes as an object is the driver's own affair; nobody may rely on it.
 
 /** What is known of an object without reading it. */
 export interface ObjectStat {
@@ -21,6 +24,8 @@ export interface ObjectStat {
   readonly size: number;
   /** Opaque; differs whenever the bytes under the key may differ. */
   readonly version: string;
+  /** When the bytes under the key last changed, by the clock of the store: for a blob, when it was committed. */
+  readonly modifiedAt: Date;
 }
 
 /** A part of an object: `start` is the first byte, `end` the last one (inclusive), both counted from 0. */
@@ -32,7 +37,8 @@ export interface ByteRange {
 /** An object opened for reading. Its owner either consumes `content` (once, to the end or to a `break`) or calls `close`. */
 export interface ObjectReader extends ObjectStat {
   /**
-   * The bytes asked for, in order. A chunk is valid only until the next one is asked for: its memory is used again.
+   * The bytes asked for, in order. A chunk is valid only until the next one is asked for: its memory is used again. So
+   * whoever sends it on waits until it is sent (Readable.from does not: it asks ahead).
    * Ends early with a DriverError if the store cannot give all of the bytes; never silently.
    */
   readonly content: AsyncIterable<Uint8Array>;
@@ -55,7 +61,8 @@ export interface ListOptions {
 
 export interface WriteOptions {
   /**
-   * `false` for content that can be made again: the write stays atomic, but may be undone by a power cut.
+   * `false` for what can be made again, or deleted again: readers see it in one step all the same, but a power cut may
+   * undo or spoil it.
    * @default true
    */
   readonly durable?: boolean;
@@ -97,17 +104,23 @@ export interface StorageDriver {
   /** Size and version of an object. Throws `keyNotFound`, also for a prefix. */
   stat(key: string): Promise<ObjectStat>;
 
-  /** Opens an object, or the given part of it (within the object; checked by the caller). Throws `keyNotFound`. */
+  /**
+   * Opens an object, or the given part of it. Throws `keyNotFound`, and `failed` if the part does not lie within the
+   * object: the caller has checked it.
+   */
   openRead(key: string, range?: ByteRange): Promise<ObjectReader>;
 
-  /** The names directly below a prefix (`''` for the root), sorted bytewise. A prefix without objects has none. */
+  /**
+   * The names directly below a prefix (`''` for the root), sorted bytewise; only names that a key can have. A prefix
+   * without objects has none. A store with real directories may show one that somebody else left empty as a `prefix`.
+   */
   list(prefix: string, options?: ListOptions): Promise<readonly ListEntry[]>;
 
   /**
    * Removes the object under the key and every object below `key/`, but not `keyother`. Readers that are open go on.
    * On a directory everything disappears in one step. Resolves also when there was nothing.
    */
-  delete(key: string): Promise<void>;
+  delete(key: string, options?: WriteOptions): Promise<void>;
 
   /**
    * Adds all of `content` after the first `write.size` bytes; whatever a broken attempt left behind them is dropped.
@@ -118,7 +131,10 @@ export interface StorageDriver {
    */
   append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
 
-  /** Opens the first `write.size` bytes of a staged write. Throws `keyNotFound` if they are gone or fewer. */
+  /**
+   * Opens the first `write.size` bytes of a staged write. Throws `keyNotFound` if they are gone or fewer; one of size 0
+   * opens as empty, also when it was never appended to.
+   */
   openStaged(write: StagedWrite): Promise<ObjectReader>;
 
   /**

@@ -1,0 +1,95 @@
+// The table, as text for a terminal, as Markdown, and as JSON with every figure.
+import type { Machine } from './machine.ts';
+import type { Problem } from './rounds.ts';
+import type { Line, Spread } from './statistics.ts';
+
+export interface Report {
+  readonly machine: Machine;
+  readonly quick: boolean;
+  readonly rounds: number;
+  /** Names, ours first. */
+  readonly targets: readonly string[];
+  readonly lines: readonly Line[];
+  readonly problems: readonly Problem[];
+  readonly verified: number;
+}
+
+export function formatText(report: Report): string {
+  const rows = tableOf(report);
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => {
+        const width = widths[column] ?? 0;
+        return column < 2 ? cell.padEnd(width) : cell.padStart(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+  const rule = '-'.repeat(Math.max(...lines.map((line) => line.length)));
+  lines.splice(1, 0, rule);
+  return [formatMachine(report), '', ...lines, '', formatNotes(report), ''].join('\n');
+}
+
+export function formatMarkdown(report: Report): string {
+  const [head = [], ...rows] = tableOf(report);
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = head.map((_, column) => (column < 2 ? '---' : '---:'));
+  return [
+    formatMachine(report),
+    '',
+    line(head),
+    line(rule),
+    ...rows.map(line),
+    '',
+    formatNotes(report),
+    '',
+  ].join('\n');
+}
+
+export function formatJson(report: Report): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
+}
+
+function tableOf({ targets, lines }: Report): readonly (readonly string[])[] {
+  const [ours, ...others] = targets;
+  const head = ['', 'unit', ...targets, ...others.map((name) => `${ours} against ${name}`)];
+  const rows = lines.map((line) => [
+    line.title,
+    line.unit,
+    ...targets.map((name) => formatFigure(line.figures.find(({ target }) => target === name))),
+    ...others.map((name) => formatRatio(line.ratios.find(({ against }) => against === name))),
+  ]);
+  return [head, ...rows];
+}
+
+function formatMachine({ machine }: Report): string {
+  const memory = `${(machine.memoryBytes / 1024 ** 3).toFixed(1)} GiB memory`;
+  const { processor, cores, fileSystem, kernel, node } = machine;
+  return `${processor}, ${cores} cores, ${memory}, ${fileSystem}, Linux ${kernel}, Node ${node}`;
+}
+
+function formatNotes({ rounds, quick, problems, verified }: Report): string {
+  const notes = [
+    `Medians; rounds: ${rounds}. Ratios: above 1 Berth is better; in brackets the lowest and the highest of the rounds.`,
+    `${verified} pulled blobs were hashed and are what their digests say.`,
+  ];
+  if (quick) notes.push('Taken with --quick: the figures mean little.');
+  for (const { target, row, message } of problems)
+    notes.push(`WRONG ANSWER in ${row} from ${target}: ${message}`);
+  return notes.join('\n');
+}
+
+function formatFigure(figure: Spread | undefined): string {
+  return figure === undefined ? '–' : formatNumber(figure.median);
+}
+
+function formatRatio(ratio: Spread | undefined): string {
+  if (ratio === undefined) return '–';
+  return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`;
+}
+
+/** Three significant digits, or all of the whole ones. */
+function formatNumber(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}

@@ -1,0 +1,63 @@
+// Every row, in the order of the table.
+import type { Load } from '../load/client.ts';
+import type { Sizes } from '../sizes.ts';
+import { createImagesRow } from './images.ts';
+import { createPullRow } from './pull.ts';
+import { createPushRow } from './push.ts';
+import { createRequestsRow, type RequestKind } from './requests.ts';
+import type { Row } from './row.ts';
+import { formatSize, type Transfer } from './transfer.ts';
+
+/** `withWrk`: the rows that count requests are only there if wrk is. */
+export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly Row[] {
+  const { largeBlobBytes, streams, streamBlobBytes } = sizes;
+  const one: Transfer = {
+    title: `one blob of ${formatSize(largeBlobBytes)}`,
+    streams: 1,
+    blobBytes: largeBlobBytes,
+  };
+  const several: Transfer = {
+    title: `${streams} blobs of ${formatSize(streamBlobBytes)} at once`,
+    streams,
+    blobBytes: streamBlobBytes,
+  };
+  return [
+    createPushRow(load, 'push', one),
+    createPullRow(load, 'pull', one),
+    createPushRow(load, 'push-many', several),
+    createPullRow(load, 'pull-many', several),
+    createImagesRow(load, sizes),
+    ...(withWrk ? requestKinds(sizes).map((kind) => createRequestsRow(load, sizes, kind)) : []),
+  ];
+}
+
+function requestKinds({ tags, smallBlobBytes }: Sizes): readonly RequestKind[] {
+  return [
+    {
+      name: 'manifest-by-tag',
+      title: 'manifest by tag',
+      tags: 1,
+      path: (repository, { tag }) => `${repository}/manifests/${tag}`,
+    },
+    {
+      name: 'manifest-by-digest',
+      title: 'manifest by digest',
+      tags: 1,
+      path: (repository, { manifest }) => `${repository}/manifests/${manifest}`,
+    },
+    {
+      name: 'small-blob',
+      title: `blob of ${smallBlobBytes / 1024} KiB`,
+      tags: 1,
+      path: (repository, { blob }) => `${repository}/blobs/${blob}`,
+      bodyBytes: smallBlobBytes,
+    },
+    { name: 'base', title: 'GET /v2/', tags: 1, path: () => '' },
+    {
+      name: 'tags',
+      title: `list of ${tags} tags`,
+      tags,
+      path: (repository) => `${repository}/tags/list`,
+    },
+  ];
+}

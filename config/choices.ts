@@ -1,0 +1,79 @@
+// Sections that choose by the name of a key: `storage` and `auth`.
+import type { KnownSection } from './known-keys.ts';
+import { type Finding, type Origin, showKey } from './problem.ts';
+import {
+  type MapNode,
+  nodeAt,
+  type SettingNode,
+  type SettingPath,
+  withNodeAt,
+  withoutKeys,
+} from './setting-tree.ts';
+
+/** `storage: inmemory` as what it is short for, `storage: {inmemory: }`. Other nodes as they are. */
+export function openChoice(node: SettingNode, section: KnownSection): SettingNode {
+  if (section.choices === undefined || node.kind !== 'text' || node.text === '') return node;
+  const chosen: SettingNode = { kind: 'nothing', origin: node.origin };
+  return { kind: 'map', entries: new Map([[node.text, chosen]]), origin: node.origin };
+}
+
+/** The tree with one setting changed. `storage: inmemory` is opened when something is set below it, other drivers go. */
+export function setSetting(
+  tree: SettingNode,
+  path: SettingPath,
+  value: SettingNode,
+  known: KnownSection,
+): { readonly tree: SettingNode; readonly warnings: readonly Finding[] } {
+  const [name, choice] = path;
+  const section = typeof name === 'string' ? known.keys.get(name) : undefined;
+  const existing = nodeAt(tree, path.slice(0, 1));
+  if (
+    section?.kind !== 'section' ||
+    section.choices === undefined ||
+    existing === undefined ||
+    typeof choice !== 'string'
+  ) {
+    return { tree: withNodeAt(tree, path, value), warnings: [] };
+  }
+  const opened = openChoice(existing, section);
+  if (name !== 'storage' || opened.kind !== 'map') {
+    return { tree: withNodeAt(withNodeAt(tree, path.slice(0, 1), opened), path, value), warnings: [] };
+  }
+  const { storage, warnings } = replaceDrivers(opened, section.choices, choice, value.origin);
+  return { tree: withNodeAt(withNodeAt(tree, ['storage'], storage), path, value), warnings };
+}
+
+interface ReplacedDrivers {
+  readonly storage: MapNode;
+  readonly warnings: readonly Finding[];
+}
+
+/**
+ * The `storage` section before a variable or the caller (`by`) sets something below the driver `name`. Other drivers go:
+ * the `registry` image breaks off here. One that a variable named stays, because two variables that contradict each other
+ * are a mistake, which the check of the keys reports.
+ */
+function replaceDrivers(
+  storage: MapNode,
+  drivers: ReadonlySet<string>,
+  name: string,
+  by: Origin,
+): ReplacedDrivers {
+  if (!drivers.has(name)) return { storage, warnings: [] };
+  const others = [...storage.entries].filter(([key]) => key !== name && drivers.has(key));
+  const replaced = others.filter(([, node]) => lastOrigin(node).kind !== 'variable');
+  const warnings = replaced
+    .filter(([, node]) => node.origin.kind === 'file')
+    .map(([key, node]) => ({
+      key: `storage.${showKey(key)}`,
+      origin: node.origin,
+      text: `replaced by the storage driver ${name}, which ${by.kind === 'variable' ? by.name : 'the caller'} names`,
+    }));
+  return { storage: withoutKeys(storage, new Set(replaced.map(([key]) => key))), warnings };
+}
+
+function lastOrigin(node: SettingNode): Origin {
+  if (node.kind !== 'map') return node.origin;
+  const inner = [...node.entries.values()].map(lastOrigin).find((origin) => origin.kind === 'variable');
+  return inner ?? node.origin;
+}

@@ -1,0 +1,70 @@
+// The `http` section: where the server listens, how it is seen from outside, whom it believes.
+import { z } from 'zod';
+import type { TcpAddress } from './network.ts';
+import { addressBlock, headers, parseBaseUrl, parseTcpAddress } from './network.ts';
+import { flag, integer, oneOf, parsed, text, timer } from './scalars.ts';
+
+/** `http.addr` and `http.net`, taken apart. */
+export type ListenAddress = TcpAddress | { readonly net: 'unix'; readonly path: string };
+
+export const httpSchema = z
+  .strictObject({
+    addr: text('an address')
+      .default(':5000')
+      .describe(
+        'Where the server listens: host:port, :port for every address, or the path of a unix socket.',
+      ),
+    net: oneOf('tcp', 'unix').default('tcp').describe('The kind of socket: tcp or unix.'),
+    host: parsed(
+      parseBaseUrl,
+      'an http or https URL such as https://registry.example.com, without user, query and fragment',
+    )
+      .optional()
+      .describe('The URL that clients reach the server under. Not given: taken from each request.'),
+    prefix: parsed(parsePrefix, 'a path such as /registry/')
+      .default('')
+      .describe('The path in front of /v2/, when there is one. Read without the slash at its end.'),
+    secret: text()
+      .optional()
+      .describe(
+        'What upload locations are signed with; the same for all servers of one store. Not given: a random one.',
+      ),
+    relativeurls: flag().default(false).describe('Whether Location headers are paths instead of full URLs.'),
+    draintimeout: timer()
+      .default(30_000)
+      .describe('How long requests may go on after a stop signal. A length of time; 0 stops at once.'),
+    headers: headers().describe(
+      'Headers that are added to every answer of the API: name and list of values.',
+    ),
+    trustedproxies: z
+      .array(addressBlock())
+      .default([])
+      .describe('IP addresses and CIDR blocks whose Forwarded and X-Forwarded-* headers are believed.'),
+    minimumrate: integer(0)
+      .default(1024)
+      .describe('Bytes per second below which a transfer is cut, over a minute. 0: never.'),
+  })
+  .transform((http, context) => {
+    const listen = parseListenAddress(http.net, http.addr);
+    if (listen !== undefined) return { ...http, listen };
+    const tcp =
+      'must be host:port or :port, with a port from 0 to 65535 (0: any free one) and an IPv6 host in brackets';
+    const message =
+      http.net === 'tcp' ? tcp : 'must be the path of a socket with a slash in it, since http.net is unix';
+    context.addIssue({ code: 'custom', path: ['addr'], message });
+    return z.NEVER;
+  });
+
+function parseListenAddress(net: 'tcp' | 'unix', addr: string): ListenAddress | undefined {
+  if (net === 'tcp') return parseTcpAddress(addr);
+  return addr.includes('/') ? { net, path: addr } : undefined;
+}
+
+/** `/a/b` for `/a/b/`, `a/b` and `/a/b`; nothing for `/`. */
+function parsePrefix(value: string): string | undefined {
+  const path = value.replace(/^\/+|\/+$/g, '');
+  if (path === '') return '';
+  const segments = path.split('/');
+  const sound = segments.every((segment) => /^[A-Za-z0-9._~-]+$/.test(segment) && !/^\.{1,2}$/.test(segment));
+  return sound ? `/${path}` : undefined;
+}

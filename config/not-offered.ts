@@ -1,0 +1,71 @@
+// The keys of the `registry` image that are not settings here, and what is said when a file has one. A key that changes who
+// may do what, where the data is or what is encrypted stops the start; one whose absence harms nobody is a warning.
+
+export interface NotOffered {
+  /** The key, and everything below it. */
+  readonly key: string;
+  /** `accepted`: means nothing here, and nothing needs to be said. */
+  readonly effect: 'error' | 'warning' | 'accepted';
+  /**
+   * When the row applies. `named`: as soon as the key is there. `set`: when anything below it has a value.
+   * `on`: unless it says false. Otherwise: when it has that value.
+   */
+  readonly when: 'named' | 'set' | 'on' | { readonly value: string };
+  /** Completes "not offered yet by Berth;" (errors) or "not offered by Berth and without effect;" (warnings). */
+  readonly advice: string;
+}
+
+export const NOT_OFFERED: readonly NotOffered[] = [
+  ...['s3', 's3aws', 'gcs', 'azure', 'oss', 'swift'].map((driver) =>
+    refused(`storage.${driver}`, 'named', 'the storage drivers are filesystem and inmemory'),
+  ),
+  refused(
+    'auth.htpasswd',
+    'named',
+    'without it anybody could push; put a proxy that checks passwords in front',
+  ),
+  refused('auth.token', 'named', 'without it anybody could push; put a proxy that checks tokens in front'),
+  refused('auth.silly', 'named', 'without it anybody could push'),
+  accepted('auth.none'),
+  refused(
+    'http.tls',
+    'set',
+    'requests would go unencrypted; put a TLS proxy in front and remove the section',
+  ),
+  refused('http.h2c.enabled', 'on', 'HTTP/2 is spoken by a proxy in front; set it to false'),
+  accepted('http.http2.disabled'),
+  refused('proxy.remoteurl', 'set', 'the server would be empty instead of a cache of another one'),
+  ...['username', 'password', 'exec', 'ttl', 'cachewritetimeout'].map((name) => accepted(`proxy.${name}`)),
+  refused('policy.repository.classes', 'set', 'images that it keeps out would be taken'),
+
+  harmless('log.hooks', 'set', 'mail is not sent'),
+  harmless('log.reportcaller', 'on', 'log lines do not name the place in the source'),
+  harmless(
+    'storage.filesystem.maxthreads',
+    'set',
+    'the number of file operations at a time is not a setting',
+  ),
+  harmless('storage.cache.blobdescriptor', { value: 'redis' }, 'nothing is cached in Redis'),
+  harmless('storage.cache.layerinfo', { value: 'redis' }, 'nothing is cached in Redis'),
+  accepted('storage.cache.blobdescriptorsize'),
+  accepted('storage.redirect.disable'),
+  harmless('middleware', 'set', 'every byte is served by the server itself'),
+  harmless('reporting', 'set', 'errors are in the log'),
+  harmless('http.debug', 'set', 'there is no debug server and no /metrics'),
+  harmless('notifications', 'set', 'nobody is told of pushes and pulls'),
+  harmless('redis', 'set', 'nothing uses Redis'),
+  harmless('compatibility', 'set', 'manifests of schema version 1 are not taken'),
+  harmless('validation.enabled', 'set', 'validation is on unless validation.disabled is true'),
+];
+
+function refused(key: string, when: NotOffered['when'], advice: string): NotOffered {
+  return { key, effect: 'error', when, advice };
+}
+
+function harmless(key: string, when: NotOffered['when'], advice: string): NotOffered {
+  return { key, effect: 'warning', when, advice };
+}
+
+function accepted(key: string): NotOffered {
+  return { key, effect: 'accepted', when: 'set', advice: '' };
+}

@@ -1,0 +1,40 @@
+// Every setting that Berth has, by the key names of the `registry` image's config.yml: type, unit, default, one line of doc.
+// default.yaml says the same for people; a test holds the two together.
+import { z } from 'zod';
+import { healthSchema } from './health.ts';
+import { httpSchema } from './http.ts';
+import { logSchema } from './log.ts';
+import { countOrDefault } from './scalars.ts';
+import { storageSchema } from './storage.ts';
+import { validationSchema } from './validation.ts';
+
+/** Takes a tree of texts (numbers and booleans still as they were spelled), gives a `Configuration`. */
+export const configurationSchema = z.strictObject({
+  version: z.literal('0.1', { error: 'must be 0.1' }).describe('The version of the format of this file.'),
+  log: logSchema.prefault({}),
+  storage: storageSchema.prefault({}),
+  http: httpSchema.prefault({}),
+  health: healthSchema.prefault({}),
+  catalog: z
+    .strictObject({
+      maxentries: countOrDefault(1000).describe('The most repositories in one answer of the catalog.'),
+    })
+    .prefault({}),
+  tags: z
+    .strictObject({
+      maxtags: countOrDefault(1000).describe(
+        'The most tags in one answer of a tag list that asks for a number.',
+      ),
+    })
+    .prefault({}),
+  validation: validationSchema.prefault({}),
+});
+
+/** A configuration that was checked as a whole. Times are in milliseconds, sizes in bytes. */
+export type Configuration = DeepReadonly<z.output<typeof configurationSchema>>;
+
+type DeepReadonly<T> = T extends string | number | boolean | undefined | RegExp
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly DeepReadonly<Item>[]
+    : { readonly [Key in keyof T]: DeepReadonly<T[Key]> };

@@ -1,0 +1,17 @@
+// Where a command gets its configuration from.
+import { configurationPath } from '../../config/variables.ts';
+import { readConfigurationFile } from '../../config/file.ts';
+import { type LoadedConfiguration, loadConfiguration } from '../../config/load.ts';
+
+/** Data of a server that was started without any configuration: beside it, where no permission is needed. */
+const DEFAULT_DIRECTORY = './data';
+
+/** Loads the file that the words or the environment name, or else the defaults. Throws ConfigurationError. */
+export async function configurationFor(words: readonly string[]): Promise<LoadedConfiguration> {
+  const [path = configurationPath(process.env)] = words;
+  if (path !== undefined) {
+    return loadConfiguration({ file: await readConfigurationFile(path), environment: process.env });
+  }
+  const overrides = { 'storage.filesystem.rootdirectory': DEFAULT_DIRECTORY };
+  return loadConfiguration({ environment: process.env, overrides });
+}

@@ -1,0 +1,82 @@
+// `berth serve`: runs the registry until somebody asks it to stop.
+import { once } from 'node:events';
+import type { Logger } from 'pino';
+import { ConfigurationError } from '../../config/problem.ts';
+import type { Configuration } from '../../config/schema.ts';
+import { DriverError } from '../../storage-drivers/errors.ts';
+import { type RunningServer, startServer } from '../compose.ts';
+import { createLog, type LogSettings } from '../observe/log.ts';
+import { configurationFor } from './configuration.ts';
+
+/** Resolves to the exit code when the server has stopped, or could not start. */
+export async function serve(words: readonly string[]): Promise<number> {
+  try {
+    const { configuration, warnings } = await configurationFor(words);
+    const log = createLog(logSettings(configuration.log), (line) => process.stdout.write(line));
+    for (const warning of warnings) log.warn(warning);
+    const server = await startServer(configuration, log);
+    announce(server, log);
+    await stopSignal(log);
+    const cut = await server.close();
+    log.info(cut === 0 ? {} : { cut }, 'stopped');
+    return 0;
+  } catch (error) {
+    const reason = reasonOf(error);
+    if (reason === undefined) throw error;
+    process.stderr.write(`${reason}\n`);
+    return 1;
+  }
+}
+
+function announce({ address, port, storage }: RunningServer, log: Logger): void {
+  const reach = port === undefined ? address : `localhost:${port}`;
+  log.info({ address, storage }, 'Berth is up, open to everybody who can reach it');
+  log.info(`try it: docker tag busybox ${reach}/demo/busybox && docker push ${reach}/demo/busybox`);
+}
+
+/** Resolves at the first SIGTERM or SIGINT. A second one does not wait for anybody. */
+async function stopSignal(log: Logger): Promise<void> {
+  const stopped = new AbortController();
+  const signals = (['SIGTERM', 'SIGINT'] as const).map(async (name) => {
+    await once(process, name, { signal: stopped.signal });
+    return name;
+  });
+  const signal = await Promise.race(signals);
+  stopped.abort();
+  await Promise.allSettled(signals);
+  log.info({ signal }, 'stopping: running transfers may finish');
+  process.once('SIGTERM', () => process.exit(1));
+  process.once('SIGINT', () => process.exit(1));
+}
+
+function logSettings({ level, formatter, fields }: Configuration['log']): LogSettings {
+  return { level, fields, format: formatter ?? (process.stdout.isTTY ? 'terminal' : 'json') };
+}
+
+/** The one line that explains why the server could not start; `undefined` for what nobody foresaw. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof ConfigurationError) return error.message;
+  if (error instanceof DriverError) {
+    return `the storage cannot be opened: ${messageOf(error.cause) ?? error.message}`;
+  }
+  if (isSystemError(error) && error.syscall === 'listen') {
+    const place = error.port === undefined ? error.address : `port ${error.port}`;
+    if (error.code === 'EADDRINUSE')
+      return `${place} is in use already; http.addr or REGISTRY_HTTP_ADDR sets another one`;
+    return `cannot listen on ${place}: ${error.message}`;
+  }
+  return undefined;
+}
+
+function messageOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.message : undefined;
+}
+
+interface ListenError extends NodeJS.ErrnoException {
+  readonly port?: number;
+  readonly address?: string;
+}
+
+function isSystemError(error: unknown): error is ListenError {
+  return error instanceof Error && 'syscall' in error;
+}

@@ -1,0 +1,183 @@
+// The wiring: a configuration goes in, a running server comes out. The only file that knows every part.
+import type { Logger } from 'pino';
+import { proxyBlockList } from '../config/network.ts';
+import type { Configuration } from '../config/schema.ts';
+import { createCheckedDriver } from '../storage-drivers/checked.ts';
+import type { StorageDriver } from '../storage-drivers/driver.ts';
+import { drivers } from '../storage-drivers/index.ts';
+import { createApp } from './http/app.ts';
+import { createClientAddress } from './http/client-address.ts';
+import { createBaseHandlers } from './http/handlers/base.ts';
+import { createBlobHandlers } from './http/handlers/blobs.ts';
+import { createListHandlers } from './http/handlers/lists.ts';
+import { createManifestHandlers } from './http/handlers/manifests.ts';
+import { createUploadHandlers } from './http/handlers/uploads.ts';
+import { createLocations } from './http/locations.ts';
+import type { Handlers } from './http/routes.ts';
+import { type HttpServer, startHttpServer } from './http/server.ts';
+import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
+import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
+import { fileProbe, type HealthCheck, httpProbe, startHealthChecks, tcpProbe } from './observe/health.ts';
+import { createBlobs } from './registry/blobs.ts';
+import { createCatalog } from './registry/catalog.ts';
+import { createContent } from './registry/content.ts';
+import { createLocks, type Locks } from './registry/locks.ts';
+import { createManifestRules, type ManifestRulesSettings } from './registry/manifest-rules.ts';
+import { createManifests } from './registry/manifests.ts';
+import { createReferrers } from './registry/referrers.ts';
+import { createRepositories } from './registry/repositories.ts';
+import { createStoredManifests } from './registry/stored-manifests.ts';
+import { createTags } from './registry/tags.ts';
+import { createUploads } from './registry/uploads.ts';
+import { createStorageSessions } from './sessions/storage.ts';
+
+export interface RunningServer {
+  readonly address: string;
+  readonly port: number | undefined;
+  /** Where the content is kept, for people. */
+  readonly storage: string;
+  /** Lets requests finish within `http.draintimeout`, then ends everything. Resolves to the number of requests cut off. */
+  close(): Promise<number>;
+}
+
+/** A transfer is looked at over this time before it is cut for being slow. */
+const PACE_PERIOD_MS = 60_000;
+
+/** Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then. */
+export async function startServer(configuration: Configuration, log: Logger): Promise<RunningServer> {
+  const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
+  const locks = createLocks();
+  const registry = createRegistry(driver, locks, configuration);
+  const health = startHealthChecks(healthChecks(configuration.health, driver), log);
+  const app = createApp({
+    handlers: createHandlers(registry, configuration),
+    log,
+    addressOf: createClientAddress(proxyBlockList(configuration.http.trustedproxies)),
+    failingChecks: health.failing,
+    settings: {
+      prefix: configuration.http.prefix,
+      headers: Object.entries(configuration.http.headers),
+      readOnly: configuration.storage.maintenance.readonly.enabled,
+      logEveryRequest: !configuration.log.accesslog.disabled,
+    },
+  });
+  let server: HttpServer;
+  try {
+    server = await startHttpServer(app.callback(), listenTarget(configuration.http.listen));
+  } catch (error) {
+    health.stop();
+    throw error;
+  }
+  const purge = startPurging(
+    { driver, catalog: registry.catalog, locks, log },
+    configuration.storage.maintenance,
+  );
+  return {
+    address: server.address,
+    port: server.port,
+    storage: describeStorage(configuration.storage.driver),
+    async close() {
+      health.stop();
+      purge?.stop();
+      return server.close(configuration.http.draintimeout);
+    },
+  };
+}
+
+function startPurging(
+  dependencies: PurgeDependencies,
+  { uploadpurging, readonly }: Configuration['storage']['maintenance'],
+): Schedule | undefined {
+  if (!uploadpurging.enabled || readonly.enabled) return undefined;
+  const { age, interval, dryrun } = uploadpurging;
+  return schedulePurge(dependencies, { ageMs: age, intervalMs: interval, dryRun: dryrun });
+}
+
+function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
+  if (choice.name === 'inmemory') return drivers.memory();
+  return drivers.filesystem({ rootDirectory: choice.rootdirectory });
+}
+
+function createRegistry(driver: StorageDriver, locks: Locks, configuration: Configuration) {
+  const content = createContent(driver);
+  const catalog = createCatalog(driver);
+  const tags = createTags(driver);
+  const blobs = createBlobs({ driver, content, catalog, locks });
+  const sessions = createStorageSessions(driver);
+  const uploads = createUploads({ driver, sessions, blobs, locks });
+  const stored = createStoredManifests(driver, content, tags);
+  const referrers = createReferrers({ driver, manifests: stored });
+  const rules = createManifestRules({
+    blobs,
+    manifests: stored,
+    settings: rulesOf(configuration.validation),
+  });
+  const manifests = createManifests({ stored, tags, referrers, rules, locks });
+  const repositories = createRepositories(driver);
+  return { catalog, tags, blobs, uploads, referrers, manifests, repositories };
+}
+
+function createHandlers(registry: ReturnType<typeof createRegistry>, configuration: Configuration): Handlers {
+  const { host, prefix, secret, minimumrate } = configuration.http;
+  const locations = createLocations({ prefix, ...(host && { host }), ...(secret && { secret }) });
+  const pace = { minimumRate: minimumrate, periodMs: PACE_PERIOD_MS };
+  const deleteEnabled = configuration.storage.delete.enabled;
+  const { blobs, uploads, manifests } = registry;
+  return {
+    base: createBaseHandlers(),
+    blobs: createBlobHandlers({ blobs, pace, deleteEnabled }),
+    uploads: createUploadHandlers({ uploads, blobs, locations, pace }),
+    manifests: createManifestHandlers({ manifests, locations, pace, deleteEnabled }),
+    lists: createListHandlers({
+      ...registry,
+      locations,
+      maxTags: configuration.tags.maxtags,
+      maxRepositories: configuration.catalog.maxentries,
+    }),
+  };
+}
+
+function rulesOf({ disabled, manifests }: Configuration['validation']): ManifestRulesSettings {
+  if (disabled) return { urls: { allow: [], deny: [] }, platforms: 'all' };
+  const { platforms, platformlist } = manifests.indexes;
+  return { urls: manifests.urls, platforms: platforms === 'list' ? platformlist : platforms };
+}
+
+function healthChecks(health: Configuration['health'], driver: StorageDriver): HealthCheck[] {
+  const { storagedriver } = health;
+  const checks: HealthCheck[] = [];
+  if (storagedriver.enabled) {
+    const probe = async () => void (await driver.list('', { limit: 1 }));
+    checks.push({ name: 'storagedriver', ...timesOf(storagedriver), probe });
+  }
+  health.file.forEach((check, index) => {
+    checks.push({ name: `file ${index}`, ...timesOf(check), probe: fileProbe(check.file) });
+  });
+  health.http.forEach((check, index) => {
+    const probe = httpProbe({
+      uri: check.uri,
+      headers: Object.entries(check.headers),
+      status: check.statuscode,
+      timeoutMs: check.timeout,
+    });
+    checks.push({ name: `http ${index}`, ...timesOf(check), probe });
+  });
+  health.tcp.forEach((check, index) => {
+    const probe = tcpProbe({ ...check.addr, timeoutMs: check.timeout });
+    checks.push({ name: `tcp ${index}`, ...timesOf(check), probe });
+  });
+  return checks;
+}
+
+function timesOf({ interval, threshold }: { readonly interval: number; readonly threshold: number }) {
+  return { intervalMs: interval, threshold };
+}
+
+function listenTarget(listen: Configuration['http']['listen']) {
+  if (listen.net === 'unix') return { path: listen.path };
+  return { port: listen.port, ...(listen.host !== undefined && { host: listen.host }) };
+}
+
+function describeStorage(choice: Configuration['storage']['driver']): string {
+  return choice.name === 'filesystem' ? choice.rootdirectory : 'memory, until the server stops';
+}

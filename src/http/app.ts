@@ -1,0 +1,45 @@
+// The HTTP application: what every request goes through, in its order.
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import type { ClientAddress } from './client-address.ts';
+import type { RequestState } from './context.ts';
+import { accessLog } from './middleware/access-log.ts';
+import { closeAfterRefusal } from './middleware/close-after-refusal.ts';
+import { onlyReads, onlyWhenHealthy } from './middleware/gates.ts';
+import { identify } from './middleware/identify.ts';
+import { onlyKnownRoutes } from './middleware/only-known-routes.ts';
+import { reportErrors } from './middleware/report-errors.ts';
+import { createRoutes, type Handlers } from './routes.ts';
+
+export interface AppDependencies {
+  readonly handlers: Handlers;
+  readonly log: Logger;
+  readonly addressOf: ClientAddress;
+  /** Names of the health checks that fail. */
+  readonly failingChecks: () => readonly string[];
+  readonly settings: AppSettings;
+}
+
+export interface AppSettings {
+  readonly prefix: string;
+  readonly headers: readonly (readonly [name: string, values: readonly string[]])[];
+  readonly readOnly: boolean;
+  readonly logEveryRequest: boolean;
+}
+
+export function createApp(dependencies: AppDependencies): Koa<RequestState> {
+  const { handlers, log, addressOf, failingChecks, settings } = dependencies;
+  const app = new Koa<RequestState>();
+  // Whatever reaches Koa itself is a mistake of ours: the middleware answers everything else.
+  app.on('error', (error: unknown) => log.error({ err: error }, 'unexpected failure'));
+
+  app.use(accessLog(log, { everyRequest: settings.logEveryRequest }));
+  app.use(identify({ addressOf, headers: settings.headers }));
+  app.use(closeAfterRefusal());
+  app.use(reportErrors());
+  app.use(onlyWhenHealthy(failingChecks));
+  if (settings.readOnly) app.use(onlyReads());
+  app.use(createRoutes(handlers, settings.prefix).routes());
+  app.use(onlyKnownRoutes());
+  return app;
+}

@@ -1,0 +1,127 @@
+// Blobs: GET and HEAD with ranges (distribution-spec end-2), DELETE (end-10).
+import type { BlobReader, Blobs } from '../../registry/blobs.ts';
+import { type Digest, parseDigest } from '../../registry/digest.ts';
+import { RegistryError } from '../../registry/errors.ts';
+import { parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
+import { type Handler, parameter, type RequestContext } from '../context.ts';
+import { entityTag, isKnownToClient, parseEntityTags } from '../entity-tag.ts';
+import { createMultipart } from '../multipart.ts';
+import { type ByteRange, parseRange, type RangeRequest } from '../range.ts';
+import { replyEmpty, streamBody } from '../reply.ts';
+import type { PaceSettings } from '../transfer-pace.ts';
+
+export interface BlobHandlers {
+  readonly get: Handler;
+  readonly remove: Handler;
+}
+
+export interface BlobHandlersDependencies {
+  readonly blobs: Blobs;
+  readonly pace: PaceSettings;
+  readonly deleteEnabled: boolean;
+}
+
+const BLOB_TYPE = 'application/octet-stream';
+
+export function createBlobHandlers({ blobs, pace, deleteEnabled }: BlobHandlersDependencies): BlobHandlers {
+  async function sendWhole(ctx: RequestContext, reader: BlobReader): Promise<void> {
+    ctx.status = 200;
+    ctx.set('Content-Type', BLOB_TYPE);
+    ctx.set('Content-Length', String(reader.size));
+    await streamBody(ctx, reader.content, pace);
+  }
+
+  async function sendPart(
+    ctx: RequestContext,
+    at: BlobAddress,
+    part: ByteRange,
+    size: number,
+  ): Promise<void> {
+    const reader = await blobs.open(at.repository, at.digest, part);
+    ctx.status = 206;
+    ctx.set('Content-Type', BLOB_TYPE);
+    ctx.set('Content-Range', `bytes ${part.start}-${part.end}/${size}`);
+    ctx.set('Content-Length', String(part.end - part.start + 1));
+    await streamBody(ctx, reader.content, pace);
+  }
+
+  async function sendParts(
+    ctx: RequestContext,
+    at: BlobAddress,
+    parts: readonly ByteRange[],
+    size: number,
+  ): Promise<void> {
+    const open = async (part: ByteRange) => (await blobs.open(at.repository, at.digest, part)).content;
+    const multipart = createMultipart(parts, { size, contentType: BLOB_TYPE, open });
+    ctx.status = 206;
+    ctx.set('Content-Type', multipart.contentType);
+    ctx.set('Content-Length', String(multipart.length));
+    await streamBody(ctx, multipart.content, pace);
+  }
+
+  async function sendRanges(ctx: RequestContext, at: BlobAddress): Promise<void> {
+    const { size } = await blobs.stat(at.repository, at.digest);
+    const range = requestedRange(ctx, at.digest, size);
+    if (range.kind === 'whole') return sendWhole(ctx, await blobs.open(at.repository, at.digest));
+    if (range.kind === 'unsatisfiable') {
+      ctx.set('Content-Range', `bytes */${size}`);
+      throw new RegistryError('rangeInvalid');
+    }
+    const [first, ...others] = range.parts;
+    if (others.length === 0) return sendPart(ctx, at, first, size);
+    return sendParts(ctx, at, range.parts, size);
+  }
+
+  return {
+    async get(ctx) {
+      const at = addressOf(ctx);
+      const isKnown = isKnownToClient(ctx.get('If-None-Match'), at.digest);
+      if (isKnown || ctx.method === 'HEAD') {
+        const { size } = await blobs.stat(at.repository, at.digest);
+        describe(ctx, at.digest);
+        if (isKnown) return replyEmpty(ctx, 304);
+        ctx.status = 200;
+        ctx.set('Content-Type', BLOB_TYPE);
+        ctx.set('Content-Length', String(size));
+        return;
+      }
+      describe(ctx, at.digest);
+      if (ctx.get('Range') !== '') return sendRanges(ctx, at);
+      return sendWhole(ctx, await blobs.open(at.repository, at.digest));
+    },
+
+    async remove(ctx) {
+      if (!deleteEnabled) throw new RegistryError('deleteDisabled');
+      const { repository, digest } = addressOf(ctx);
+      await blobs.remove(repository, digest);
+      replyEmpty(ctx, 202);
+    },
+  };
+}
+
+interface BlobAddress {
+  readonly repository: RepositoryName;
+  readonly digest: Digest;
+}
+
+function addressOf(ctx: RequestContext): BlobAddress {
+  return {
+    repository: parseRepositoryName(parameter(ctx, 'name')),
+    digest: parseDigest(parameter(ctx, 'digest')),
+  };
+}
+
+function describe(ctx: RequestContext, digest: Digest): void {
+  ctx.set('Docker-Content-Digest', digest);
+  ctx.set('ETag', entityTag(digest));
+  ctx.set('Accept-Ranges', 'bytes');
+  // Compressed on its way, a blob would not have its digest any more.
+  ctx.set('Cache-Control', 'private, max-age=31536000, no-transform');
+}
+
+/** If-Range holds only if it names the very content (RFC 9110, section 13.1.5). */
+function requestedRange(ctx: RequestContext, digest: Digest, size: number): RangeRequest {
+  const ifRange = ctx.get('If-Range');
+  if (ifRange !== '' && !parseEntityTags(ifRange).includes(digest)) return { kind: 'whole' };
+  return parseRange(ctx.get('Range'), size);
+}

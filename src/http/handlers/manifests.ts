@@ -1,0 +1,111 @@
+// Manifests (distribution-spec end-3, end-7, end-9).
+import { RegistryError } from '../../registry/errors.ts';
+import { MAX_MANIFEST_SIZE } from '../../registry/manifest.ts';
+import type { Manifests, TagPrecondition } from '../../registry/manifests.ts';
+import { essenceOf } from '../../registry/media-types.ts';
+import { parseRepositoryName } from '../../registry/name.ts';
+import { parseReference, parseTag, type Reference, type Tag } from '../../registry/reference.ts';
+import { type Handler, parameter, type RequestContext } from '../context.ts';
+import { entityTag, isKnownToClient, parseEntityTags } from '../entity-tag.ts';
+import type { Locations } from '../locations.ts';
+import { allValues } from '../query.ts';
+import { replyBytes, replyEmpty } from '../reply.ts';
+import { readBody } from '../request-body.ts';
+import type { PaceSettings } from '../transfer-pace.ts';
+
+export interface ManifestHandlers {
+  readonly get: Handler;
+  readonly put: Handler;
+  readonly remove: Handler;
+}
+
+export interface ManifestHandlersDependencies {
+  readonly manifests: Manifests;
+  readonly locations: Locations;
+  readonly pace: PaceSettings;
+  readonly deleteEnabled: boolean;
+}
+
+/** The specification asks for ten at least. */
+const MAX_TAGS_IN_A_PUSH = 100;
+
+/** What tools send when nobody told them the type of what they send. */
+const TYPES_THAT_SAY_NOTHING: readonly string[] = [
+  '',
+  'application/json',
+  'application/octet-stream',
+  'application/x-www-form-urlencoded',
+  'text/plain',
+];
+
+export function createManifestHandlers(dependencies: ManifestHandlersDependencies): ManifestHandlers {
+  const { manifests, locations, pace, deleteEnabled } = dependencies;
+  return {
+    async get(ctx) {
+      const repository = parseRepositoryName(parameter(ctx, 'name'));
+      const reference = referenceToRead(ctx);
+      const { digest, bytes, mediaType } = await manifests.get(repository, reference);
+      ctx.set('Docker-Content-Digest', digest);
+      ctx.set('ETag', entityTag(digest));
+      ctx.set(
+        'Cache-Control',
+        reference.kind === 'tag' ? 'no-cache' : 'private, max-age=31536000, no-transform',
+      );
+      if (isKnownToClient(ctx.get('If-None-Match'), digest)) return replyEmpty(ctx, 304);
+      replyBytes(ctx, bytes, mediaType);
+    },
+
+    async put(ctx) {
+      const repository = parseRepositoryName(parameter(ctx, 'name'));
+      const reference = parseReference(parameter(ctx, 'reference'));
+      const tags = reference.kind === 'digest' ? furtherTags(ctx) : [];
+      const mediaType = essenceOf(ctx.get('Content-Type'));
+      const precondition = preconditionOf(ctx);
+      const { digest, subject } = await manifests.put(repository, {
+        reference,
+        bytes: await readBody(ctx, MAX_MANIFEST_SIZE, pace),
+        tags,
+        ...(!TYPES_THAT_SAY_NOTHING.includes(mediaType) && { mediaType }),
+        ...(precondition && { precondition }),
+      });
+      ctx.set('Location', locations.manifest(repository, digest));
+      ctx.set('Docker-Content-Digest', digest);
+      if (subject !== undefined) ctx.set('OCI-Subject', subject);
+      if (tags.length > 0) ctx.set('OCI-Tag', tags.join(', '));
+      replyEmpty(ctx, 201);
+    },
+
+    async remove(ctx) {
+      if (!deleteEnabled) throw new RegistryError('deleteDisabled');
+      await manifests.remove(parseRepositoryName(parameter(ctx, 'name')), referenceToRead(ctx));
+      replyEmpty(ctx, 202);
+    },
+  };
+}
+
+/** A tag of a wrong form is one that does not exist; a digest of a wrong form is a mistake. */
+function referenceToRead(ctx: RequestContext): Reference {
+  try {
+    return parseReference(parameter(ctx, 'reference'));
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.reason !== 'tagInvalid') throw error;
+    throw new RegistryError('manifestUnknown', { cause: error });
+  }
+}
+
+/** `?tag=` (distribution-spec end-7b). */
+function furtherTags(ctx: RequestContext): Tag[] {
+  const tags = [...new Set(allValues(ctx, 'tag'))];
+  if (tags.length > MAX_TAGS_IN_A_PUSH) throw new RegistryError('tooManyTags');
+  return tags.map(parseTag);
+}
+
+function preconditionOf(ctx: RequestContext): TagPrecondition | undefined {
+  const match = ctx.get('If-Match');
+  const noneMatch = ctx.get('If-None-Match');
+  if (match === '' && noneMatch === '') return undefined;
+  return {
+    ...(match !== '' && { match: parseEntityTags(match) }),
+    ...(noneMatch !== '' && { noneMatch: parseEntityTags(noneMatch) }),
+  };
+}

@@ -1,0 +1,128 @@
+// Uploads (distribution-spec end-4 to end-6, end-11, end-13, end-14).
+import type { Blobs } from '../../registry/blobs.ts';
+import { type Digest, isDigest, parseAlgorithm, parseDigest } from '../../registry/digest.ts';
+import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
+import { type Chunk, UploadRefusal, type UploadStatus, type Uploads } from '../../registry/uploads.ts';
+import { type Handler, parameter, type RequestContext } from '../context.ts';
+import type { Locations } from '../locations.ts';
+import { singleValue } from '../query.ts';
+import { replyEmpty } from '../reply.ts';
+import { bodyOf, hasNoBody } from '../request-body.ts';
+import type { PaceSettings } from '../transfer-pace.ts';
+
+export interface UploadHandlers {
+  readonly begin: Handler;
+  readonly status: Handler;
+  readonly append: Handler;
+  readonly finish: Handler;
+  readonly cancel: Handler;
+}
+
+export interface UploadHandlersDependencies {
+  readonly uploads: Uploads;
+  readonly blobs: Pick<Blobs, 'mount'>;
+  readonly locations: Locations;
+  readonly pace: PaceSettings;
+}
+
+export function createUploadHandlers(dependencies: UploadHandlersDependencies): UploadHandlers {
+  const { uploads, blobs, locations, pace } = dependencies;
+
+  function replyCreated(ctx: RequestContext, repository: RepositoryName, digest: Digest): void {
+    ctx.set('Location', locations.blob(repository, digest));
+    ctx.set('Docker-Content-Digest', digest);
+    replyEmpty(ctx, 201);
+  }
+
+  function describe(ctx: RequestContext, upload: UploadStatus): void {
+    ctx.set('Location', locations.upload(upload));
+    ctx.set('Docker-Upload-UUID', upload.id);
+    // An upload without bytes says `0-0` too: it is ambiguous, but what every client survives.
+    ctx.set('Range', `0-${Math.max(0, upload.size - 1)}`);
+  }
+
+  /** A refusal that leaves the upload open tells where it stands. */
+  function tellingWhereItStands(handler: Handler): Handler {
+    return async (ctx) => {
+      try {
+        await handler(ctx);
+      } catch (error) {
+        if (error instanceof UploadRefusal) describe(ctx, error.upload);
+        throw error;
+      }
+    };
+  }
+
+  function chunkOf(ctx: RequestContext): Chunk {
+    const range = readContentRange(ctx.get('Content-Range'));
+    return { body: bodyOf(ctx, pace), ...(range && { range }) };
+  }
+
+  /** Whatever stands against a mount, the client can upload instead; so it is never an error (end-11). */
+  async function mount(ctx: RequestContext, repository: RepositoryName): Promise<Digest | undefined> {
+    const digest = singleValue(ctx, 'mount');
+    const from = singleValue(ctx, 'from');
+    if (digest === undefined || !isDigest(digest)) return undefined;
+    if (from !== undefined && !isRepositoryName(from)) return undefined;
+    return (await blobs.mount(repository, digest, from)) ? digest : undefined;
+  }
+
+  return {
+    async begin(ctx) {
+      const repository = repositoryOf(ctx);
+      const mounted = await mount(ctx, repository);
+      if (mounted !== undefined) return replyCreated(ctx, repository, mounted);
+      const digestText = singleValue(ctx, 'digest');
+      if (digestText !== undefined && singleValue(ctx, 'mount') === undefined) {
+        const digest = parseDigest(digestText);
+        await uploads.push(repository, digest, chunkOf(ctx));
+        return replyCreated(ctx, repository, digest);
+      }
+      const algorithm = singleValue(ctx, 'digest-algorithm');
+      const upload = await uploads.begin(
+        repository,
+        algorithm === undefined ? undefined : parseAlgorithm(algorithm),
+      );
+      describe(ctx, upload);
+      replyEmpty(ctx, 202);
+    },
+
+    async status(ctx) {
+      describe(ctx, await uploads.status(repositoryOf(ctx), parameter(ctx, 'session')));
+      replyEmpty(ctx, 204);
+    },
+
+    append: tellingWhereItStands(async (ctx) => {
+      const upload = await uploads.append(repositoryOf(ctx), parameter(ctx, 'session'), chunkOf(ctx));
+      describe(ctx, upload);
+      replyEmpty(ctx, 202);
+    }),
+
+    finish: tellingWhereItStands(async (ctx) => {
+      const repository = repositoryOf(ctx);
+      const digest = parseDigest(singleValue(ctx, 'digest') ?? '');
+      const chunk = hasNoBody(ctx) && ctx.get('Content-Range') === '' ? undefined : chunkOf(ctx);
+      await uploads.finish(repository, parameter(ctx, 'session'), digest, chunk);
+      replyCreated(ctx, repository, digest);
+    }),
+
+    async cancel(ctx) {
+      await uploads.cancel(repositoryOf(ctx), parameter(ctx, 'session'));
+      replyEmpty(ctx, 204);
+    },
+  };
+}
+
+function repositoryOf(ctx: RequestContext): RepositoryName {
+  return parseRepositoryName(parameter(ctx, 'name'));
+}
+
+/** `0-9` as the specification has it, and `bytes 0-9/10` or `bytes 0-9/*` as HTTP has it and some clients send it. */
+function readContentRange(header: string): Chunk['range'] {
+  if (header === '') return undefined;
+  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/.exec(header.trim());
+  if (match === null) return 'malformed';
+  const start = Number(match[1]);
+  const end = Number(match[2]);
+  return end < start ? 'malformed' : { start, end };
+}

@@ -1,0 +1,34 @@
+// A refused upload may still be coming in, for hours. Its sender gets the chance to read the refusal, and no more.
+import type { IncomingMessage } from 'node:http';
+import type { Middleware } from 'koa';
+import type { RequestState } from '../context.ts';
+
+/** What is read and thrown away of a body that nobody wants, so that the connection may be used again. */
+const MOST_BYTES = 1024 * 1024;
+const LONGEST_MS = 5_000;
+
+export function closeAfterRefusal(): Middleware<RequestState> {
+  return async function closeAfterRefusal(ctx, next) {
+    await next();
+    const { req, res } = ctx;
+    if (req.complete || hasNoBodyLeft(req)) return;
+    res.once('finish', () => drain(req));
+  };
+}
+
+function hasNoBodyLeft(req: IncomingMessage): boolean {
+  return req.headers['transfer-encoding'] === undefined && Number(req.headers['content-length'] ?? 0) === 0;
+}
+
+/** Closing at once, with unread bytes waiting, would reset the connection and take the answer with it. */
+function drain(req: IncomingMessage): void {
+  let received = 0;
+  const cut = () => req.socket.destroy();
+  const timer = setTimeout(cut, LONGEST_MS);
+  req.once('close', () => clearTimeout(timer));
+  req.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+    if (received > MOST_BYTES) cut();
+  });
+  req.resume();
+}

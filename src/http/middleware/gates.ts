@@ -1,0 +1,24 @@
+// Reasons not to let a request through at all.
+import type { Middleware } from 'koa';
+import { RegistryError } from '../../registry/errors.ts';
+import type { RequestState } from '../context.ts';
+
+/** While a health check fails, every request is refused, as the `registry` image does it. */
+export function onlyWhenHealthy(failing: () => readonly string[]): Middleware<RequestState> {
+  return async function onlyWhenHealthy(_ctx, next) {
+    const checks = failing();
+    if (checks.length > 0) throw new RegistryError('unhealthy', { detail: { checks } });
+    await next();
+  };
+}
+
+/** Lets reads through and nothing else (`storage.maintenance.readonly`). */
+export function onlyReads(): Middleware<RequestState> {
+  return async function onlyReads(ctx, next) {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      throw new RegistryError('readOnly');
+    }
+    await next();
+  };
+}

@@ -1,0 +1,25 @@
+// The first word on every answer: who answers, and under which id the log knows the request.
+import { randomUUID } from 'node:crypto';
+import type { Middleware } from 'koa';
+import type { ClientAddress } from '../client-address.ts';
+import type { RequestState } from '../context.ts';
+
+export interface IdentifySettings {
+  readonly addressOf: ClientAddress;
+  /** Sent with every answer of the API (`http.headers`). */
+  readonly headers: readonly (readonly [name: string, values: readonly string[]])[];
+}
+
+export function identify({ addressOf, headers }: IdentifySettings): Middleware<RequestState> {
+  return async function identify(ctx, next) {
+    ctx.state.id = randomUUID();
+    ctx.state.remoteAddress = addressOf(ctx.req);
+    ctx.set('X-Request-Id', ctx.state.id);
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    if (ctx.path !== '/') {
+      ctx.set('Docker-Distribution-Api-Version', 'registry/2.0');
+      for (const [name, values] of headers) ctx.set(name, [...values]);
+    }
+    await next();
+  };
+}

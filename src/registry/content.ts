@@ -1,0 +1,132 @@
+// Content by digest, whole or absent: no bytes are called a digest before they were seen to match it.
+//
+// Content that was written here was hashed on its way in. What another server left in the same directory is hashed once,
+// when it is first asked for; the size that matched is kept beside the store, so that later a look at the size is enough
+// to tell a torn file from a whole one.
+import { LRUCache } from 'lru-cache';
+import type { ByteRange, ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
+import { isKeyNotFound } from '../../storage-drivers/errors.ts';
+import { type Algorithm, algorithmOf, createDigester, type Digest, digestOf } from './digest.ts';
+import { blobData, blobSize } from './layout.ts';
+
+export interface ContentStat {
+  /** In bytes. */
+  readonly size: number;
+}
+
+export interface Content {
+  /** What is known of whole content; `undefined` if it is absent, torn or wrong. */
+  find(digest: Digest): Promise<ContentStat | undefined>;
+  /** Opens content, or a part of it that lies within; `undefined` as for `find`. */
+  open(digest: Digest, range?: ByteRange): Promise<ObjectReader | undefined>;
+  /** Reads small content and checks every byte of it; `undefined` if it is absent, torn or wrong. */
+  read(digest: Digest): Promise<Uint8Array | undefined>;
+  /** Keeps small content under its digest. */
+  put(digest: Digest, bytes: Uint8Array): Promise<void>;
+  /** Keeps the bytes of a staged write, which the caller has seen to match the digest. */
+  admit(write: StagedWrite, digest: Digest): Promise<void>;
+}
+
+/** Digests whose state is remembered; an entry is some 200 bytes. */
+const REMEMBERED = 20_000;
+
+export function createContent(driver: StorageDriver): Content {
+  /** The version of the object that was found whole or wrong. Another version is looked at anew. */
+  const verdicts = new LRUCache<Digest, { readonly version: string; readonly whole: boolean }>({
+    max: REMEMBERED,
+  });
+  const examinations = new Map<string, Promise<boolean>>();
+
+  async function isWhole(digest: Digest, stat: { size: number; version: string }): Promise<boolean> {
+    const verdict = verdicts.get(digest);
+    if (verdict?.version === stat.version) return verdict.whole;
+    const recorded = await recordedSize(digest);
+    const whole = recorded === undefined ? await examine(digest, stat.version) : recorded === stat.size;
+    if (whole && recorded === undefined) await recordSize(digest, stat.size);
+    verdicts.set(digest, { version: stat.version, whole });
+    return whole;
+  }
+
+  /** Hashes stored bytes, once for all who ask at the same time. */
+  function examine(digest: Digest, version: string): Promise<boolean> {
+    const name = `${digest} ${version}`;
+    const running = examinations.get(name);
+    if (running !== undefined) return running;
+    const started = hashStored(digest).finally(() => examinations.delete(name));
+    examinations.set(name, started);
+    return started;
+  }
+
+  async function hashStored(digest: Digest): Promise<boolean> {
+    const reader = await driver.openRead(blobData(digest));
+    return (await hashOf(reader, algorithmOf(digest))) === digest;
+  }
+
+  async function recordedSize(digest: Digest): Promise<number | undefined> {
+    const record = await orAbsent(driver.read(blobSize(digest)));
+    const text = record === undefined ? '' : Buffer.from(record).toString('latin1');
+    return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  }
+
+  /** A record that cannot be written costs another look later, and must not fail a pull on a full disk. */
+  async function recordSize(digest: Digest, size: number): Promise<void> {
+    const record = driver.write(blobSize(digest), Buffer.from(String(size)), { durable: false });
+    await record.catch(() => undefined);
+  }
+
+  return {
+    async find(digest) {
+      const stat = await orAbsent(driver.stat(blobData(digest)));
+      if (stat === undefined || !(await orAbsent(isWhole(digest, stat)))) return undefined;
+      return { size: stat.size };
+    },
+
+    async open(digest, range) {
+      const reader = await orAbsent(driver.openRead(blobData(digest), range));
+      if (reader === undefined) return undefined;
+      try {
+        if (await orAbsent(isWhole(digest, reader))) return reader;
+      } catch (error) {
+        await reader.close();
+        throw error;
+      }
+      await reader.close();
+      return undefined;
+    },
+
+    async read(digest) {
+      const bytes = await orAbsent(driver.read(blobData(digest)));
+      return bytes !== undefined && digestOf(bytes, algorithmOf(digest)) === digest ? bytes : undefined;
+    },
+
+    async put(digest, bytes) {
+      const present = await orAbsent(driver.stat(blobData(digest)));
+      if (present?.size === bytes.length && (await orAbsent(isWhole(digest, present)))) return;
+      await driver.write(blobData(digest), bytes);
+      await recordSize(digest, bytes.length);
+    },
+
+    async admit(write, digest) {
+      // Also over content that is there already: the rename costs nothing, and heals what was torn.
+      await driver.commit(write, blobData(digest));
+      await recordSize(digest, write.size);
+    },
+  };
+}
+
+/** The digest of everything that a reader gives. */
+export async function hashOf(reader: ObjectReader, algorithm: Algorithm): Promise<Digest> {
+  const digester = createDigester(algorithm);
+  for await (const chunk of reader.content) digester.update(chunk);
+  return digester.digest();
+}
+
+/** The result, or `undefined` where the store has no such object. Other failures of the store are not absence. */
+export async function orAbsent<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (isKeyNotFound(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,234 @@
+// Uploads of blobs, from the POST that begins one to the PUT that makes it a blob (distribution-spec end-4 to end-6, 13, 14).
+//
+// The bytes decide. A session remembers how many there are and what their digest was when they were written; the digest
+// of an upload that another process went on with, or that was resumed after a restart, is computed from the store.
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { isKeyNotFound } from '../../storage-drivers/errors.ts';
+import type { Blobs } from './blobs.ts';
+import { hashOf } from './content.ts';
+import {
+  type Algorithm,
+  algorithmOf,
+  CANONICAL_ALGORITHM,
+  createDigester,
+  type Digest,
+  type Digester,
+} from './digest.ts';
+import { isRefusal, RegistryError } from './errors.ts';
+import { receive } from './incoming.ts';
+import { uploadData } from './layout.ts';
+import type { Locks } from './locks.ts';
+import type { RepositoryName } from './name.ts';
+import { parseSessionId, type SessionId, type UploadSession, type UploadSessions } from './sessions.ts';
+
+export interface UploadStatus {
+  readonly repository: RepositoryName;
+  readonly id: SessionId;
+  readonly startedAt: Date;
+  /** Bytes that are durable so far. */
+  readonly size: number;
+}
+
+/** A refusal that leaves the upload open, and says where it stands so that the client can go on. */
+export class UploadRefusal extends RegistryError {
+  readonly upload: UploadStatus;
+
+  constructor(reason: 'chunkMalformed' | 'chunkOutOfOrder' | 'chunkSizeMismatch', upload: UploadStatus) {
+    super(reason);
+    this.upload = upload;
+  }
+}
+
+/** What one request adds to an upload. */
+export interface Chunk {
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Where the client says that the body stands: first and last byte (inclusive) within the whole upload. */
+  readonly range?: { readonly start: number; readonly end: number } | 'malformed';
+}
+
+export interface Uploads {
+  /** Opens a session. `algorithm` is what the client will name the blob by, if it says so (end-4a, end-4c). */
+  begin(repository: RepositoryName, algorithm?: Algorithm): Promise<UploadStatus>;
+  /** Where a session stands (end-13). Throws `uploadUnknown`. */
+  status(repository: RepositoryName, id: string): Promise<UploadStatus>;
+  /**
+   * Adds bytes at the end (end-5). Writers of one session take turns. If the client breaks off, what came is kept and
+   * `bodyIncomplete` is thrown. Throws `uploadUnknown`, and UploadRefusal with nothing stored.
+   */
+  append(repository: RepositoryName, id: string, chunk: Chunk): Promise<UploadStatus>;
+  /**
+   * Adds the last bytes, if any, and makes the upload a blob of the repository (end-6). Throws what `append` throws, and
+   * `digestMismatch`, which ends the session.
+   */
+  finish(repository: RepositoryName, id: string, digest: Digest, chunk?: Chunk): Promise<void>;
+  /** Makes a blob of one body, without a session (end-4b). Throws `digestMismatch`, `bodyIncomplete`; keeps nothing then. */
+  push(repository: RepositoryName, digest: Digest, chunk: Chunk): Promise<void>;
+  /** Gives a session up (end-14). Throws `uploadUnknown`. */
+  cancel(repository: RepositoryName, id: string): Promise<void>;
+}
+
+export interface UploadsDependencies {
+  readonly driver: StorageDriver;
+  readonly sessions: UploadSessions;
+  readonly blobs: Pick<Blobs, 'admit'>;
+  /** One writer per session. */
+  readonly locks: Locks;
+  readonly now?: () => Date;
+}
+
+/** Sessions whose half-computed digest is kept in memory; the others are hashed again when they are closed. */
+const LIVE_DIGESTERS = 10_000;
+
+export function createUploads(dependencies: UploadsDependencies): Uploads {
+  const { driver, sessions, blobs, locks, now = () => new Date() } = dependencies;
+  const digesters = new LRUCache<SessionId, { readonly size: number; readonly digester: Digester }>({
+    max: LIVE_DIGESTERS,
+  });
+
+  function newSession(repository: RepositoryName): UploadSession {
+    const id = parseSessionId(randomUUID());
+    return { id, repository, startedAt: now(), write: newStagedWrite(uploadData(repository, id)) };
+  }
+
+  async function require(repository: RepositoryName, id: SessionId): Promise<UploadSession> {
+    const session = await sessions.find(repository, id);
+    if (session === undefined) throw new RegistryError('uploadUnknown');
+    return session;
+  }
+
+  /** Runs `work` as the only writer of the session. */
+  function alone<T>(
+    repository: RepositoryName,
+    text: string,
+    work: (session: UploadSession) => Promise<T>,
+  ): Promise<T> {
+    const id = parseSessionId(text);
+    return locks.exclusive(id, async () => work(await require(repository, id)));
+  }
+
+  function digesterFor({ id, write }: UploadSession, algorithm: Algorithm): Digester | undefined {
+    const live = digesters.get(id);
+    // A copy: an append that fails must not have been counted.
+    if (live?.size === write.size) return live.digester.copy();
+    return write.size === 0 ? createDigester(algorithm) : undefined;
+  }
+
+  async function extend(session: UploadSession, chunk: Chunk, algorithm: Algorithm): Promise<Extension> {
+    const length = announcedLength(session, chunk);
+    const digester = digesterFor(session, algorithm);
+    const incoming = receive(chunk.body, digester, length);
+    const write = await driver.append(session.write, incoming.content).catch((error: unknown) => {
+      if (isRefusal(error, 'chunkSizeMismatch'))
+        throw new UploadRefusal('chunkSizeMismatch', statusOf(session));
+      if (isKeyNotFound(error)) throw new RegistryError('uploadUnknown', { cause: error });
+      throw error;
+    });
+    if (digester !== undefined) digesters.set(session.id, { size: write.size, digester });
+    const { digest: _outdated, ...rest } = session;
+    const extended = { ...rest, write, ...(digester && { digest: digester.digest() }) };
+    return { session: extended, broken: incoming.broken() };
+  }
+
+  async function extendAndSave(
+    session: UploadSession,
+    chunk: Chunk,
+    algorithm: Algorithm,
+  ): Promise<UploadSession> {
+    const extension = await extend(session, chunk, algorithm);
+    await sessions.save(extension.session);
+    throwIfBroken(extension);
+    return extension.session;
+  }
+
+  async function digestOfUpload(session: UploadSession, algorithm: Algorithm): Promise<Digest> {
+    if (session.digest !== undefined && algorithmOf(session.digest) === algorithm) return session.digest;
+    if (session.write.size === 0) return createDigester(algorithm).digest();
+    const reader = await driver.openStaged(session.write);
+    return hashOf(reader, algorithm);
+  }
+
+  async function close(session: UploadSession, digest: Digest): Promise<void> {
+    const actual = await digestOfUpload(session, algorithmOf(digest));
+    if (actual !== digest) {
+      await discard(session);
+      throw new RegistryError('digestMismatch', { detail: { expected: digest, actual } });
+    }
+    await blobs.admit(session.repository, digest, session.write).catch((error: unknown) => {
+      throw isKeyNotFound(error) ? new RegistryError('uploadUnknown', { cause: error }) : error;
+    });
+    digesters.delete(session.id);
+  }
+
+  async function discard(session: UploadSession): Promise<void> {
+    digesters.delete(session.id);
+    await driver.abort(session.write);
+    await sessions.remove(session);
+  }
+
+  return {
+    async begin(repository, algorithm = CANONICAL_ALGORITHM) {
+      const session = newSession(repository);
+      await sessions.create(session);
+      digesters.set(session.id, { size: 0, digester: createDigester(algorithm) });
+      return statusOf(session);
+    },
+
+    async status(repository, id) {
+      return statusOf(await require(repository, parseSessionId(id)));
+    },
+
+    append(repository, id, chunk) {
+      return alone(repository, id, async (session) =>
+        statusOf(await extendAndSave(session, chunk, CANONICAL_ALGORITHM)),
+      );
+    },
+
+    finish(repository, id, digest, chunk) {
+      return alone(repository, id, async (session) => {
+        const whole =
+          chunk === undefined ? session : await extendAndSave(session, chunk, algorithmOf(digest));
+        await close(whole, digest);
+        await sessions.remove(whole);
+      });
+    },
+
+    async push(repository, digest, chunk) {
+      const session = newSession(repository);
+      try {
+        const extension = await extend(session, chunk, algorithmOf(digest));
+        throwIfBroken(extension);
+        await close(extension.session, digest);
+      } catch (error) {
+        await discard(session);
+        throw error;
+      }
+    },
+
+    cancel(repository, id) {
+      return alone(repository, id, discard);
+    },
+  };
+}
+
+interface Extension {
+  readonly session: UploadSession;
+  readonly broken: unknown;
+}
+
+function throwIfBroken({ broken }: Extension): void {
+  if (broken !== undefined) throw new RegistryError('bodyIncomplete', { cause: broken });
+}
+
+/** How long the body has to be, where the client says so. A chunk that starts elsewhere than at the end is refused. */
+function announcedLength(session: UploadSession, { range }: Chunk): number | undefined {
+  if (range === undefined) return undefined;
+  if (range === 'malformed') throw new UploadRefusal('chunkMalformed', statusOf(session));
+  if (range.start !== session.write.size) throw new UploadRefusal('chunkOutOfOrder', statusOf(session));
+  return range.end - range.start + 1;
+}
+
+function statusOf({ repository, id, startedAt, write }: UploadSession): UploadStatus {
+  return { repository, id, startedAt, size: write.size };
+}

@@ -1,0 +1,54 @@
+// The memory that all readers of a driver share.
+
+const LARGE_LENGTH = 1024 * 1024;
+const SMALL_LENGTH = 64 * 1024;
+/** Bytes lent out at most in large buffers, and kept for the next reader when none reads. */
+const BUDGET = 64 * LARGE_LENGTH;
+
+export interface BufferPool {
+  /**
+   * A buffer for the next bytes of which `wanted` are left: 1 MiB or exactly as much as is wanted; never more than 64 KiB
+   * while the budget is used up, so that slow readers cost little and nobody waits for them.
+   */
+  borrow(wanted: number): Uint8Array<ArrayBuffer>;
+  /** Gives a buffer back, when nothing reads into it or looks at it any more. */
+  giveBack(buffer: Uint8Array<ArrayBuffer>): void;
+  /** Gives up a buffer that somebody may still look at. It is not used again. */
+  forget(buffer: Uint8Array): void;
+}
+
+export function createBufferPool(): BufferPool {
+  const free: Uint8Array<ArrayBuffer>[] = [];
+  let lent = 0;
+
+  return {
+    borrow(wanted) {
+      const length = Math.min(wanted, LARGE_LENGTH);
+      if (length <= SMALL_LENGTH || lent + length > BUDGET) {
+        return allocate(Math.min(length, SMALL_LENGTH));
+      }
+      lent += length;
+      const kept = length === LARGE_LENGTH ? free.pop() : undefined;
+      return kept ?? allocate(length);
+    },
+
+    giveBack(buffer) {
+      forget(buffer);
+      if (buffer.length === LARGE_LENGTH) free.push(buffer);
+    },
+
+    forget,
+  };
+
+  function forget(buffer: Uint8Array): void {
+    if (buffer.length > SMALL_LENGTH) lent -= buffer.length;
+  }
+}
+
+/**
+ * Fresh bytes, not zeroed. Not a Buffer, whose `slice` looks like the copy that `Uint8Array` makes but shares the memory:
+ * whoever keeps a chunk by it would see it change.
+ */
+export function allocate(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}

@@ -1,0 +1,104 @@
+// The driver's own folder, `<root>/.berth`, which no key can reach: files on their way to their place, and trees on their
+// way out. Several processes may share it, also from different containers or machines.
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, readlink, rm, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { errorCode } from './errors.ts';
+
+/** Nothing is written for so long in one go: what lies here is of a process that is gone, wherever it ran. */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000;
+
+const TEMPORARY_NAME = /^([0-9a-f]{12})\.(\d+)\.[0-9a-f-]{36}$/;
+
+export interface Workspace {
+  /** Where files are while they are written. */
+  readonly incoming: string;
+  /** Where removed directories are while they are emptied. */
+  readonly trash: string;
+  /** A fresh path in `incoming`, under a name that says which process it belongs to. */
+  temporaryFile(): string;
+  /** A fresh path in `trash`. */
+  trashedDirectory(): string;
+}
+
+/**
+ * Makes the folder below the root, clears away what crashed processes left in it, and tries whether the store takes bytes.
+ * Throws system errors.
+ */
+export async function openWorkspace(root: string): Promise<Workspace> {
+  const scope = await processScope();
+  const workspace: Workspace = {
+    incoming: join(root, '.berth', 'incoming'),
+    trash: join(root, '.berth', 'trash'),
+    temporaryFile: () => join(workspace.incoming, `${scope}.${process.pid}.${randomUUID()}`),
+    trashedDirectory: () => join(workspace.trash, randomUUID()),
+  };
+  await mkdir(workspace.incoming, { recursive: true });
+  await mkdir(workspace.trash, { recursive: true });
+  await clearIncoming(workspace, scope);
+  await clearTrash(workspace);
+  await tryToWrite(workspace.temporaryFile());
+  return workspace;
+}
+
+/** Removes a tree that is out of sight already. What cannot be removed now is left to the next start. */
+export async function discard(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => undefined);
+}
+
+/** Whoever put something into the trash, nobody wants it back: two that empty it at once do no harm. */
+async function clearTrash({ trash }: Workspace): Promise<void> {
+  for (const name of await readdir(trash)) await discard(join(trash, name));
+}
+
+async function clearIncoming({ incoming }: Workspace, scope: string): Promise<void> {
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    if (isOfDeadNeighbour(name, scope) || (await isAbandoned(path))) await discard(path);
+  }
+}
+
+function isOfDeadNeighbour(name: string, scope: string): boolean {
+  const [, owner, pid] = TEMPORARY_NAME.exec(name) ?? [];
+  return owner === scope && pid !== undefined && !isAlive(Number(pid));
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  try {
+    const { mtimeMs } = await stat(path);
+    return mtimeMs < Date.now() - ABANDONED_AFTER_MS;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCode(error) !== 'ESRCH';
+  }
+}
+
+async function tryToWrite(path: string): Promise<void> {
+  const handle = await open(path, 'wx');
+  try {
+    await handle.writeFile('Berth tries whether this directory is writable.\n');
+    await handle.sync();
+  } finally {
+    await handle.close();
+    await unlink(path);
+  }
+}
+
+/**
+ * A process id says something only to processes that count alike: this names the boot of the machine and the container
+ * (its process id namespace). Elsewhere than on Linux the machine's name has to do.
+ */
+async function processScope(): Promise<string> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(hostname);
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+  return createHash('sha256').update(`${boot}\n${namespace}`).digest('hex').slice(0, 12);
+}

@@ -1,0 +1,41 @@
+// Runs a scenario of driver-process.ts where the system fails it.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Outcome } from './driver-process.ts';
+
+const PROGRAM = join(import.meta.dirname, 'driver-process.ts');
+
+export const isRoot = process.getuid?.() === 0;
+
+/** A reason to skip tests that watch or change system calls, or false. */
+export const withoutStrace =
+  spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
+    ? false
+    : 'strace is not installed, or may not trace';
+
+export interface Conditions {
+  /** The command that runs the process, such as `strace` with its options. */
+  readonly under?: readonly string[];
+  /** The user that it runs as. */
+  readonly uid?: number;
+}
+
+/** What each step of the scenario came to. */
+export function runScenario(root: string, scenario: string, { under = [], uid }: Conditions): Outcome {
+  const [command = '', ...parameters] = [...under, process.execPath, PROGRAM, root, scenario];
+  const { status, stdout, stderr, error } = spawnSync(command, parameters, {
+    encoding: 'utf8',
+    // One thread for files, so that "the second fsync" of a process is the second one of a thread.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0' },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  assert.equal(status, 0, `${error ?? ''}${stderr}`);
+  return JSON.parse(stdout) as Outcome;
+}
+
+/** strace that lets system calls fail: `fault` as its option --inject has it, on one path only if that is given. */
+export function injecting(fault: string, path?: string): string[] {
+  const where = path === undefined ? [] : ['-P', path];
+  return ['strace', '-f', '-qq', '-o', '/dev/null', ...where, `--inject=${fault}`];
+}
