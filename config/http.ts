@@ -20,16 +20,20 @@ export const httpSchema = z
       'an http or https URL such as https://registry.example.com, without user, query and fragment',
     )
       .optional()
-      .describe('The URL that clients reach the server under. Not given: taken from each request.'),
+      .describe(
+        'The URL that clients reach the server under; put in front of every location. Not given: paths alone.',
+      ),
     prefix: parsed(parsePrefix, 'a path such as /registry/')
       .default('')
       .describe('The path in front of /v2/, when there is one. Read without the slash at its end.'),
     secret: text()
       .optional()
       .describe(
-        'What upload locations are signed with; the same for all servers of one store. Not given: a random one.',
+        'Given, upload locations carry the signed state that a registry image with the same secret asks for.',
       ),
-    relativeurls: flag().default(false).describe('Whether Location headers are paths instead of full URLs.'),
+    relativeurls: flag()
+      .default(false)
+      .describe('Accepted, without effect: locations are paths unless host is given.'),
     draintimeout: timer()
       .default(30_000)
       .describe('How long requests may go on after a stop signal. A length of time; 0 stops at once.'),

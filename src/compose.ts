@@ -101,7 +101,7 @@ function openDriver(choice: Configuration['storage']['driver']): Promise<Storage
 function createRegistry(driver: StorageDriver, locks: Locks, configuration: Configuration) {
   const content = createContent(driver);
   const catalog = createCatalog(driver);
-  const tags = createTags(driver);
+  const tags = createTags(driver, { concurrentReads: configuration.storage.tag.concurrencylimit });
   const blobs = createBlobs({ driver, content, catalog, locks });
   const sessions = createStorageSessions(driver);
   const uploads = createUploads({ driver, sessions, blobs, locks });

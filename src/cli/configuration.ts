@@ -1,7 +1,8 @@
 // Where a command gets its configuration from.
-import { configurationPath } from '../../config/variables.ts';
+
 import { readConfigurationFile } from '../../config/file.ts';
 import { type LoadedConfiguration, loadConfiguration } from '../../config/load.ts';
+import { configurationPath } from '../../config/variables.ts';
 
 /** Data of a server that was started without any configuration: beside it, where no permission is needed. */
 const DEFAULT_DIRECTORY = './data';

@@ -32,10 +32,12 @@ export interface Tags {
   removeAllOn(repository: RepositoryName, digest: Digest): Promise<void>;
 }
 
-/** Links that are read at the same time when a manifest's tags are looked for. */
-const CONCURRENT_READS = 16;
+export interface TagsSettings {
+  /** Links that are read at the same time when a manifest's tags are looked for (`storage.tag.concurrencylimit`). */
+  readonly concurrentReads: number;
+}
 
-export function createTags(driver: StorageDriver): Tags {
+export function createTags(driver: StorageDriver, { concurrentReads }: TagsSettings): Tags {
   async function resolve(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
     const link = await orAbsent(driver.read(tagCurrentLink(repository, tag)));
     return link === undefined ? undefined : parseLink(link);
@@ -77,7 +79,7 @@ export function createTags(driver: StorageDriver): Tags {
         async (tag) => {
           if ((await resolve(repository, tag)) === digest) await remove(repository, tag);
         },
-        { concurrency: CONCURRENT_READS },
+        { concurrency: concurrentReads },
       );
     },
   };

@@ -145,8 +145,9 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
   async function digestOfUpload(session: UploadSession, algorithm: Algorithm): Promise<Digest> {
     if (session.digest !== undefined && algorithmOf(session.digest) === algorithm) return session.digest;
     if (session.write.size === 0) return createDigester(algorithm).digest();
-    const reader = await driver.openStaged(session.write);
-    return hashOf(reader, algorithm);
+    // Bytes of a process that was killed may have reached the file and not yet the disk.
+    const durable = await driver.append(session.write, nothing());
+    return hashOf(await driver.openStaged(durable), algorithm);
   }
 
   async function close(session: UploadSession, digest: Digest): Promise<void> {
@@ -211,6 +212,8 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     },
   };
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 interface Extension {
   readonly session: UploadSession;
