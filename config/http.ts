@@ -21,7 +21,7 @@ export const httpSchema = z
     )
       .optional()
       .describe(
-        'The URL that clients reach the server under; put in front of every location. Not given: paths alone.',
+        'The URL that clients reach the server under, such as https://registry.example.com. Put in front of every location; not given, locations are paths.',
       ),
     prefix: parsed(parsePrefix, 'a path such as /registry/')
       .default('')

@@ -1,5 +1,6 @@
 // Blobs pushed at once, as docker pushes a layer.
-import { discardBlobs, settleDisk } from '../disk.ts';
+import { tmpdir } from 'node:os';
+import { discardBlobs, warmDisk } from '../disk.ts';
 import type { Load } from '../load/client.ts';
 import { withCost } from '../processes.ts';
 import type { Target } from '../targets.ts';
@@ -18,7 +19,7 @@ export function createPushRow(load: Load, name: string, { title, streams, blobBy
       await discardBlobs(target.directory, digests);
     },
     measure: async (target, round) => {
-      await settleDisk();
+      await warmDisk(target.directory ?? tmpdir(), bytes);
       const { result, cpuSeconds } = await withCost(target.pid, () =>
         push(target, blobBytes, `${name} ${round}`),
       );

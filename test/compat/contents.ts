@@ -6,7 +6,7 @@ import { digestOf, makeImage, makeIndex } from '../support/sample-image.ts';
 export async function readContents(client: RegistryClient, blobs: readonly PlacedBlob[]): Promise<string[]> {
   const lines: string[] = [];
   for (const repository of await client.listRepositories()) {
-    for (const tag of await client.listTags(repository)) {
+    for (const tag of await tagsOf(client, repository)) {
       const byTag = await client.getManifest(repository, tag);
       const byDigest = await client.getManifest(repository, byTag.digest ?? '');
       for (const [name, manifest] of Object.entries({ [tag]: byTag, [byTag.digest ?? '']: byDigest })) {
@@ -21,6 +21,15 @@ export async function readContents(client: RegistryClient, blobs: readonly Place
     lines.push(`${repository}@${digest} ${head.headers.get('content-length')} ${digestOf(content)}`);
   }
   return lines;
+}
+
+/**
+ * None also for a repository that is listed but unknown: docker-registry says so when the directory `tags` is not there,
+ * and keeps that directory, empty, when it deletes the last tag itself.
+ */
+async function tagsOf(client: RegistryClient, repository: string): Promise<string[]> {
+  const { status } = await client.send('GET', `/v2/${repository}/tags/list`);
+  return status === 404 ? [] : client.listTags(repository);
 }
 
 export interface PlacedBlob {

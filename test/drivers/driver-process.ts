@@ -1,25 +1,27 @@
 // A process of its own that runs one scenario on the filesystem driver, so that a test can limit it, take its rights away
 // or watch its system calls. Arguments: the root directory and the scenario's name. It prints one JSON object: what each
 // step came to ('done' or the error's code), in order.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
 import { newStagedWrite, type StagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
+import { createDirectorySync } from '../../storage-drivers/filesystem/directory-sync.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
 import { bytes, chunksOf, equalBytes, gather, MIB, pattern, text } from './content.ts';
 
 export type Outcome = Readonly<Record<string, string>>;
 
 type Step = (name: string, run: () => Promise<unknown>) => Promise<void>;
-type Scenario = (driver: StorageDriver, step: Step) => Promise<void>;
+type Scenario = (driver: StorageDriver, step: Step, root: string) => Promise<void>;
 
 const LARGE = pattern(3 * MIB);
 const STAGED = newStagedWrite('uploads/1/data');
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   /** Every kind of change, for an audit of the order of its system calls. */
-  async changes(driver, step) {
+  async changes(driver, step, root) {
     let write: StagedWrite = STAGED;
     await step('write into new directories', () => driver.write('a/b/c', bytes('first')));
     await step('write into known directories', () => driver.write('a/b/d', bytes('second')));
@@ -35,6 +37,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await step('delete tree', () => driver.delete('blobs'));
     await step('write into removed directories', () => driver.write('blobs/x/data', bytes('again')));
     await step('passing write', () => driver.write('cache/x', bytes('x'), { durable: false }));
+    mkdirSync(join(root, 'foreign/deep'), { recursive: true });
+    await step('write into foreign directories', () => driver.write('foreign/deep/x', bytes('x')));
+    rmSync(join(root, 'foreign'), { recursive: true });
+    mkdirSync(join(root, 'foreign/deep'), { recursive: true });
+    await step('write into replaced directories', () => driver.write('foreign/deep/x', bytes('x')));
+    const sync = createDirectorySync();
+    await step('ten syncs at once', () => Promise.all(Array.from({ length: 10 }, () => sync(root))));
   },
 
   /** A small write over an old value, with a store that does not work. */
@@ -131,9 +140,10 @@ async function runScenario(root: string, scenario: Scenario): Promise<Outcome> {
   };
   const driver = await attempt('open', () => createFilesystemDriver({ rootDirectory: root }));
   if (driver === undefined) return outcome;
-  await scenario(createCheckedDriver(driver), async (name, run) => {
+  const step: Step = async (name, run) => {
     await attempt(name, run);
-  });
+  };
+  await scenario(createCheckedDriver(driver), step, root);
   return outcome;
 }
 

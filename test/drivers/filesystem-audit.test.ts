@@ -48,6 +48,21 @@ describe('the order of system calls', { skip: withoutStrace }, () => {
     }
   });
 
+  test('directories that somebody else made, or made again, are put on disk too', () => {
+    for (const step of ['write into foreign directories', 'write into replaced directories']) {
+      const { rename, target } = onlyRename(step);
+      assertSyncedAfter(step, dirname(target), rename.end);
+      assert.deepEqual(
+        new Set(syncsOf(step).filter((path) => !path.includes('.berth'))),
+        new Set([root, join(root, 'foreign'), join(root, 'foreign/deep')]),
+      );
+    }
+  });
+
+  test('callers that wait for the sync of a directory share one', () => {
+    assert.deepEqual(syncsOf('ten syncs at once'), [root, root]);
+  });
+
   test('a write into known directories syncs its file and one directory, no more', () => {
     for (const step of ['write into known directories', 'replace']) {
       assert.equal(syncsOf(step).length, 2, step);
