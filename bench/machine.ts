@@ -1,6 +1,6 @@
 // On what the figures were taken.
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 
 export interface Machine {
   readonly processor: string;
@@ -10,6 +10,8 @@ export interface Machine {
   readonly fileSystem: string;
   readonly kernel: string;
   readonly node: string;
+  /** Processes that ran or waited, on average over the minute before; above 0.5 somebody else was at work. */
+  readonly loadBefore: number;
 }
 
 export async function describeMachine(directory: string): Promise<Machine> {
@@ -20,6 +22,7 @@ export async function describeMachine(directory: string): Promise<Machine> {
     fileSystem: await readFileSystem(directory),
     kernel: release(),
     node: process.version,
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 

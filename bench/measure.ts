@@ -34,6 +34,7 @@ export async function measure(
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
   tidy.defer(() => rm(directory, { recursive: true, force: true }));
   const sizes = options.quick ? quickSizes : fullSizes;
+  const machine = await describeMachine(directory);
   await requireSpace(directory, storageBytes(sizes) * (withDockerRegistry ? 2 : 1));
 
   const load = startLoad();
@@ -55,7 +56,7 @@ export async function measure(
   const names = targets.map(({ name }) => name);
   const metrics = [...rows.flatMap((row) => row.metrics), ...(memory ? memoryMetrics : [])];
   return {
-    machine: await describeMachine(directory),
+    machine,
     quick: options.quick,
     rounds: options.rounds,
     targets: names,

@@ -65,8 +65,9 @@ function tableOf({ targets, lines }: Report): readonly (readonly string[])[] {
 
 function formatMachine({ machine }: Report): string {
   const memory = `${(machine.memoryBytes / 1024 ** 3).toFixed(1)} GiB memory`;
-  const { processor, cores, fileSystem, kernel, node } = machine;
-  return `${processor}, ${cores} cores, ${memory}, ${fileSystem}, Linux ${kernel}, Node ${node}`;
+  const { processor, cores, fileSystem, kernel, node, loadBefore } = machine;
+  const load = `load before ${loadBefore.toFixed(1)}`;
+  return `${processor}, ${cores} cores, ${memory}, ${fileSystem}, Linux ${kernel}, Node ${node}, ${load}`;
 }
 
 function formatNotes({ rounds, quick, problems, verified }: Report): string {

@@ -28,20 +28,24 @@ run_node() {
   "${npm_node_execpath:-node}" "$@"
 }
 
-# True if what npm wrote down when it installed is what the lock file asks for. Packages for other platforms are not
-# installed and may be missing.
+# True if what npm wrote down when it installed is what the lock file asks for, and is really there (npm also writes it down
+# after `npm install --package-lock-only`). Packages for other platforms are not installed and may be missing.
 agrees_with_lock() {
   [ -x "$runtime" ] && [ -f node_modules/.package-lock.json ] && run_node -e '
-    const { readFileSync } = require("node:fs");
-    const packages = (file) => JSON.parse(readFileSync(file, "utf8")).packages ?? {};
-    const wanted = packages("package-lock.json");
-    const present = packages("node_modules/.package-lock.json");
-    const same = (a, b) => a.version === b.version && a.integrity === b.integrity && a.resolved === b.resolved;
-    for (const [path, entry] of Object.entries(wanted)) {
-      if (path === "" || (present[path] ? same(present[path], entry) : entry.optional)) continue;
-      process.exit(1);
-    }
-    process.exit(Object.keys(present).every((path) => wanted[path]) ? 0 : 1);
+    const { existsSync, readFileSync } = require("node:fs");
+    const read = (file) => JSON.parse(readFileSync(file, "utf8"));
+    const wanted = read("package-lock.json").packages;
+    const noted = read("node_modules/.package-lock.json").packages;
+    const isNoted = ([path, entry]) => {
+      const note = noted[path];
+      if (path === "" || note === undefined) return path === "" || entry.optional === true;
+      return ["version", "integrity", "resolved"].every((key) => note[key] === entry[key]);
+    };
+    const isThere = ([path, entry]) =>
+      entry.link ? existsSync(path) : read(`${path}/package.json`).version === entry.version;
+    const agrees = Object.entries(wanted).every(isNoted) && Object.entries(noted).every(isThere)
+      && Object.keys(noted).every((path) => path in wanted);
+    process.exit(agrees ? 0 : 1);
   ' 2>/dev/null
 }
 

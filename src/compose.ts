@@ -1,4 +1,5 @@
 // The wiring: a configuration goes in, a running server comes out. The only file that knows every part.
+import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import { proxyBlockList } from '../config/network.ts';
 import type { Configuration } from '../config/schema.ts';
@@ -19,7 +20,7 @@ import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import { fileProbe, type HealthCheck, httpProbe, startHealthChecks, tcpProbe } from './observe/health.ts';
 import { createBlobs } from './registry/blobs.ts';
-import { createCatalog } from './registry/catalog.ts';
+import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
 import { createLocks, type Locks } from './registry/locks.ts';
 import { createManifestRules, type ManifestRulesSettings } from './registry/manifest-rules.ts';
@@ -40,38 +41,51 @@ export interface RunningServer {
   close(): Promise<number>;
 }
 
-/** A transfer is looked at over this time before it is cut for being slow. */
+export interface RegistryAppDependencies {
+  /** Where everything is kept; one that checks its keys. */
+  readonly driver: StorageDriver;
+  readonly configuration: Configuration;
+  readonly log: Logger;
+  /**
+   * Names of the health checks that fail.
+   * @default () => []
+   */
+  readonly failingChecks?: () => readonly string[];
+  /**
+   * Milliseconds over which a transfer is looked at before it is cut for being slow.
+   * @default 60_000
+   */
+  readonly pacePeriodMs?: number;
+}
+
+/** The registry as something to answer requests with; not listening yet. */
+export interface RegistryApp {
+  readonly listener: RequestListener;
+  /** What else works on the same store has to share these. */
+  readonly catalog: Catalog;
+  readonly locks: Locks;
+}
+
 const PACE_PERIOD_MS = 60_000;
 
 /** Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then. */
 export async function startServer(configuration: Configuration, log: Logger): Promise<RunningServer> {
   const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
-  const locks = createLocks();
-  const registry = createRegistry(driver, locks, configuration);
   const health = startHealthChecks(healthChecks(configuration.health, driver), log);
-  const app = createApp({
-    handlers: createHandlers(registry, configuration),
+  const { listener, catalog, locks } = createRegistryApp({
+    driver,
+    configuration,
     log,
-    addressOf: createClientAddress(proxyBlockList(configuration.http.trustedproxies)),
     failingChecks: health.failing,
-    settings: {
-      prefix: configuration.http.prefix,
-      headers: Object.entries(configuration.http.headers),
-      readOnly: configuration.storage.maintenance.readonly.enabled,
-      logEveryRequest: !configuration.log.accesslog.disabled,
-    },
   });
   let server: HttpServer;
   try {
-    server = await startHttpServer(app.callback(), listenTarget(configuration.http.listen));
+    server = await startHttpServer(listener, listenTarget(configuration.http.listen));
   } catch (error) {
     health.stop();
     throw error;
   }
-  const purge = startPurging(
-    { driver, catalog: registry.catalog, locks, log },
-    configuration.storage.maintenance,
-  );
+  const purge = startPurging({ driver, catalog, locks, log }, configuration.storage.maintenance);
   return {
     address: server.address,
     port: server.port,
@@ -82,6 +96,32 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
       return server.close(configuration.http.draintimeout);
     },
   };
+}
+
+/** Puts the registry together on a store that is open, without timers and without a socket. */
+export function createRegistryApp(dependencies: RegistryAppDependencies): RegistryApp {
+  const {
+    driver,
+    configuration,
+    log,
+    failingChecks = () => [],
+    pacePeriodMs = PACE_PERIOD_MS,
+  } = dependencies;
+  const locks = createLocks();
+  const registry = createRegistry(driver, locks, configuration);
+  const app = createApp({
+    handlers: createHandlers(registry, configuration, pacePeriodMs),
+    log,
+    addressOf: createClientAddress(proxyBlockList(configuration.http.trustedproxies)),
+    failingChecks,
+    settings: {
+      prefix: configuration.http.prefix,
+      headers: Object.entries(configuration.http.headers),
+      readOnly: configuration.storage.maintenance.readonly.enabled,
+      logEveryRequest: !configuration.log.accesslog.disabled,
+    },
+  });
+  return { listener: app.callback(), catalog: registry.catalog, locks };
 }
 
 function startPurging(
@@ -117,10 +157,14 @@ function createRegistry(driver: StorageDriver, locks: Locks, configuration: Conf
   return { catalog, tags, blobs, uploads, referrers, manifests, repositories };
 }
 
-function createHandlers(registry: ReturnType<typeof createRegistry>, configuration: Configuration): Handlers {
+function createHandlers(
+  registry: ReturnType<typeof createRegistry>,
+  configuration: Configuration,
+  pacePeriodMs: number,
+): Handlers {
   const { host, prefix, secret, minimumrate } = configuration.http;
   const locations = createLocations({ prefix, ...(host && { host }), ...(secret && { secret }) });
-  const pace = { minimumRate: minimumrate, periodMs: PACE_PERIOD_MS };
+  const pace = { minimumRate: minimumrate, periodMs: pacePeriodMs };
   const deleteEnabled = configuration.storage.delete.enabled;
   const { blobs, uploads, manifests } = registry;
   return {
@@ -139,8 +183,13 @@ function createHandlers(registry: ReturnType<typeof createRegistry>, configurati
 
 function rulesOf({ disabled, manifests }: Configuration['validation']): ManifestRulesSettings {
   if (disabled) return { urls: { allow: [], deny: [] }, platforms: 'all' };
+  const { allow, deny } = manifests.urls;
   const { platforms, platformlist } = manifests.indexes;
-  return { urls: manifests.urls, platforms: platforms === 'list' ? platformlist : platforms };
+  return {
+    // As the `registry` image has it: without a word on URLs, none is taken.
+    urls: allow.length === 0 && deny.length === 0 ? { allow, deny: [/(?:)/] } : { allow, deny },
+    platforms: platforms === 'list' ? platformlist : platforms,
+  };
 }
 
 function healthChecks(health: Configuration['health'], driver: StorageDriver): HealthCheck[] {

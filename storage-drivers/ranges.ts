@@ -7,7 +7,7 @@ export interface Span {
   readonly length: number;
 }
 
-/** The bytes that a range means in an object of `size` bytes, all of them without a range; undefined if it has not got them. */
+/** What a range means in an object of `size` bytes: all of it without a range, undefined if it has not got those bytes. */
 export function spanOf(range: ByteRange | undefined, size: number): Span | undefined {
   if (range === undefined) return { start: 0, length: size };
   const { start, end } = range;

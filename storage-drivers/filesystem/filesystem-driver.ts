@@ -31,8 +31,8 @@ export interface FilesystemDriverOptions {
 }
 
 /**
- * Opens the directory: makes it, tries whether it can be written to, and clears away what a crash left of this driver's own.
- * Throws a DriverError with the action `open`.
+ * Opens the directory: makes it where it is missing, tries whether it can be written to, and clears away what crashed
+ * processes left in the driver's own folder. Throws a DriverError with the action `open`.
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
   const sync = createDirectorySync();

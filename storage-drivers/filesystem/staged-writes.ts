@@ -75,9 +75,11 @@ async function cutBack(handle: FileHandle, size: number): Promise<void> {
   if (stat.size > size) await handle.truncate(size);
 }
 
+/** The file is then exactly as long as the write, and on disk. */
 async function cutToSize(path: string, size: number): Promise<void> {
-  const { size: present } = await orMissing(stat(path));
-  if (present === size) return;
+  const present = await orMissing(stat(path));
+  if (!present.isFile()) throw missing();
+  if (present.size === size) return;
   const handle = await orMissing(open(path, constants.O_WRONLY));
   try {
     await cutBack(handle, size);

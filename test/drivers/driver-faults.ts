@@ -14,6 +14,14 @@ export const withoutStrace =
     ? false
     : 'strace is not installed, or may not trace';
 
+/** A user without rights of its own, to whom a test run by root changes. */
+export const NOBODY = 65_534;
+
+/** A reason to skip tests of missing rights, or false: root has them all, so that another user has to run the driver. */
+export const withoutNobody = canBeRunUnprivileged()
+  ? false
+  : 'the user nobody cannot reach node or this repository';
+
 export interface Conditions {
   /** The command that runs the process, such as `strace` with its options. */
   readonly under?: readonly string[];
@@ -32,6 +40,12 @@ export function runScenario(root: string, scenario: string, { under = [], uid }:
   });
   assert.equal(status, 0, `${error ?? ''}${stderr}`);
   return JSON.parse(stdout) as Outcome;
+}
+
+function canBeRunUnprivileged(): boolean {
+  if (!isRoot) return true;
+  const { status } = spawnSync(process.execPath, ['--check', PROGRAM], { uid: NOBODY, gid: NOBODY });
+  return status === 0;
 }
 
 /** strace that lets system calls fail: `fault` as its option --inject has it, on one path only if that is given. */

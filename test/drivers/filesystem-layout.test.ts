@@ -91,14 +91,20 @@ test('what a crash left is cleared away at the start, but nothing of a live proc
     while (readdirSync(process.argv[1] + '/.berth/incoming').length === 0) await new Promise(setImmediate);
     process.kill(process.pid, 'SIGKILL');
   `;
-  const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', crash, '--', root]);
+  const { signal, stderr, pid } = spawnSync(process.execPath, [
+    '--input-type=module',
+    '-e',
+    crash,
+    '--',
+    root,
+  ]);
   assert.equal(signal, 'SIGKILL', String(stderr));
   const [left] = await readdir(incoming);
   assert.ok(left !== undefined, 'the crash left a file');
   const [scope] = left.split('.');
   const names = {
     live: `${scope}.${process.pid}.00000000-0000-0000-0000-000000000000`,
-    elsewhere: `${'0'.repeat(12)}.1.00000000-0000-0000-0000-000000000000`,
+    elsewhere: `${'0'.repeat(12)}.${pid}.00000000-0000-0000-0000-000000000000`,
     old: `${'0'.repeat(12)}.1.11111111-0000-0000-0000-000000000000`,
   };
   for (const name of Object.values(names)) await writeFile(join(incoming, name), 'x');

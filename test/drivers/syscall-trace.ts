@@ -11,8 +11,24 @@ export interface SystemCall {
   readonly end: number;
 }
 
-const WATCHED =
-  'access,faccessat,faccessat2,fsync,fdatasync,rename,renameat,renameat2,mkdir,mkdirat,write,pwrite64,writev,pwritev,pwritev2,ftruncate';
+const WATCHED = [
+  'access',
+  'faccessat',
+  'faccessat2',
+  'fsync',
+  'fdatasync',
+  'rename',
+  'renameat',
+  'renameat2',
+  'mkdir',
+  'mkdirat',
+  'write',
+  'pwrite64',
+  'writev',
+  'pwritev',
+  'pwritev2',
+  'ftruncate',
+].join(',');
 const LINE = /^(\d+\.\d+) (\w+)\((.*)\) += (-?\d+).* <(\d+\.\d+)>$/;
 
 /** The command that runs another under strace; each thread writes a file of its own, so that no line is torn. */

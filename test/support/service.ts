@@ -35,7 +35,7 @@ const repositoryRoot = join(import.meta.dirname, '..', '..');
 export async function startBerth(options: RegistryOptions): Promise<Service> {
   return startRegistry(options, (file) => [
     process.execPath,
-    join(repositoryRoot, 'src/cli/main.ts'),
+    join(repositoryRoot, 'src/cli/main.js'),
     'serve',
     file,
   ]);

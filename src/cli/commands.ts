@@ -1,0 +1,35 @@
+// The command line: which command, and what its end means to the shell.
+import { checkConfig } from './check-config.ts';
+import { serve } from './serve.ts';
+
+const usage = `Usage: berth <command>
+
+  serve [config.yml]          run the registry
+  check-config [config.yml]   say whether a configuration is in order, and run nothing
+
+Without a file the path is taken from REGISTRY_CONFIGURATION_PATH; without that, data goes to ./data and
+the server listens on port 5000. Every setting can be given as REGISTRY_* in the environment.`;
+
+/** Runs what the words of the command line ask for. Resolves to the exit code. */
+export async function runCommand(words: readonly string[]): Promise<number> {
+  const [first, ...rest] = words;
+  switch (first) {
+    case 'serve':
+      return serve(rest);
+    case 'check-config':
+      return checkConfig(rest);
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(`${usage}\n`);
+      return 0;
+    case undefined:
+      process.stderr.write(`no command given\n\n${usage}\n`);
+      return 1;
+    default:
+      // What the `registry` image takes too: a configuration file alone.
+      if (/\.ya?ml$/.test(first)) return serve(words);
+      process.stderr.write(`unknown command: ${first}\n\n${usage}\n`);
+      return 1;
+  }
+}

@@ -1,0 +1,65 @@
+// The registry over a store of its own, listening on loopback for the time of one test. What it logs is kept.
+import { pino } from 'pino';
+import request from 'supertest';
+import { stringify } from 'yaml';
+import { loadConfiguration } from '../../config/load.ts';
+import { createRegistryApp } from '../../src/compose.ts';
+import { startHttpServer } from '../../src/http/server.ts';
+import { createCheckedDriver } from '../../storage-drivers/checked.ts';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
+import type { Cleaner } from './processes.ts';
+
+/** Sends requests. The body of every answer is a Buffer. */
+export type Http = ReturnType<typeof request.agent>;
+
+export interface TestRegistry {
+  readonly http: Http;
+  readonly port: number;
+  /** The store underneath, to look at and to damage. */
+  readonly driver: StorageDriver;
+  /** Every log line so far, as JSON. */
+  readonly logLines: readonly string[];
+}
+
+export interface TestRegistryOptions {
+  /** Sections of a config.yml. Without them: everything by default, in memory, with deletes enabled. */
+  readonly settings?: { readonly [section: string]: object };
+  /** A store that is there already, or behaves oddly. */
+  readonly driver?: StorageDriver;
+  readonly failingChecks?: () => readonly string[];
+  readonly pacePeriodMs?: number;
+}
+
+export async function openRegistry(
+  cleaner: Cleaner,
+  options: TestRegistryOptions = {},
+): Promise<TestRegistry> {
+  const { settings = {}, driver: store = createMemoryDriver(), ...seams } = options;
+  const driver = createCheckedDriver(store);
+  const logLines: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
+  const { listener } = createRegistryApp({ driver, configuration: configurationOf(settings), log, ...seams });
+  const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
+  cleaner.after(async () => void (await server.close(0)));
+  const port = server.port ?? 0;
+  const http = request.agent(`http://127.0.0.1:${port}`).redirects(0).buffer(true).parse(collect);
+  return { http, port, driver, logLines };
+}
+
+function configurationOf(settings: NonNullable<TestRegistryOptions['settings']>) {
+  const storage = { inmemory: {}, delete: { enabled: true }, ...settings['storage'] };
+  const text = stringify({ version: '0.1', ...settings, storage });
+  return loadConfiguration({ file: { path: 'config.yml', text }, environment: {} }).configuration;
+}
+
+function collect(
+  response: request.Response,
+  done: (error: Error | null, body: Buffer | undefined) => void,
+): void {
+  const chunks: Buffer[] = [];
+  const stream = response as unknown as NodeJS.ReadableStream;
+  stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
+  stream.on('error', (error: Error) => done(error, undefined));
+  stream.on('end', () => done(null, Buffer.concat(chunks)));
+}
