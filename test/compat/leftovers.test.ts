@@ -92,6 +92,47 @@ for (const [what, digest] of Object.entries(contents)) {
   }
 }
 
+test('content that is cut short while Berth serves it is a miss from then on', { skip }, async (t) => {
+  const shared = await pushedByDockerRegistry(t);
+  await shared.serve('berth', async (client) => {
+    await assertServed(client, '1', image);
+    for (const digest of [layerDigest, manifestDigest]) {
+      const file = shared.path('blobs', ...blobParts(digest), 'data');
+      await truncate(file, (await stat(file)).size - 1);
+    }
+    await assertStatus(client, `blobs/${layerDigest}`, 404);
+    await assertStatus(client, `manifests/${manifestDigest}`, 404);
+    await assertStatus(client, 'manifests/1', 404);
+    await assertHealed(client);
+  });
+});
+
+test('a manifest of the old schema 1 is served as it lies there', { skip }, async (t) => {
+  const shared = await pushedByDockerRegistry(t);
+  const old = Buffer.from(
+    '{"schemaVersion":1,"name":"some/app","tag":"old","architecture":"amd64","fsLayers":[],"history":[]}',
+  );
+  const digest = digestOf(old);
+  const repository = (...names: string[]) => shared.path('repositories', 'some/app', '_manifests', ...names);
+  const links = [repository('revisions', ...parts(digest)), repository('tags', 'old', 'current')];
+  for (const directory of [...links, shared.path('blobs', ...blobParts(digest))]) {
+    await mkdir(directory, { recursive: true });
+  }
+  for (const directory of links) await writeFile(`${directory}/link`, digest);
+  await writeFile(shared.path('blobs', ...blobParts(digest), 'data'), old);
+  await shared.serve('berth', async (client) => {
+    for (const reference of ['old', digest]) {
+      const { content, mediaType } = await client.getManifest('some/app', reference);
+      assert.deepEqual(content, new Uint8Array(old));
+      assert.match(
+        mediaType ?? '',
+        /^application\/vnd\.docker\.distribution\.manifest\.v1\+(json|prettyjws)$/,
+      );
+    }
+    assert.deepEqual(await client.listTags('some/app'), ['1', 'old', 'other']);
+  });
+});
+
 test('content that is gone altogether reads as a miss, and a push heals it', { skip }, async (t) => {
   const shared = await pushedByDockerRegistry(t);
   for (const digest of Object.values(contents)) {

@@ -78,9 +78,9 @@ test('a method that an endpoint lacks is refused with 405 and the ones it has', 
   const manifest = await http.post('/v2/app/manifests/latest');
   assertRefused(manifest, 405, 'UNSUPPORTED');
   assert.equal(manifest.headers['allow'], 'DELETE, GET, HEAD, PUT');
-  const uploads = await http.get('/v2/app/blobs/uploads/');
-  assertRefused(uploads, 405, 'UNSUPPORTED');
-  assert.equal(uploads.headers['allow'], 'POST');
+  const session = await http.post('/v2/app/blobs/uploads/0d1c9e5c-6b0b-4b3f-9f43-1d7f0f9d6a11');
+  assertRefused(session, 405, 'UNSUPPORTED');
+  assert.equal(session.headers['allow'], 'DELETE, GET, HEAD, PATCH, PUT');
 });
 
 test('a method that a client asks for in a header or a parameter is not used', async (t) => {
