@@ -1,13 +1,13 @@
 // Content by digest, whole or absent: no bytes are called a digest before they were seen to match it.
 //
-// Content that was written here was hashed on its way in. What another server left in the same directory is hashed once,
-// when it is first asked for; the size that matched is kept beside the store, so that later a look at the size is enough
-// to tell a torn file from a whole one.
+// Content that was written here was hashed on its way in. What another server left in the same directory, or what was changed
+// since, is hashed when it is first asked for. The version of the object that matched is noted in the store, so that later
+// a look at the version is enough to tell that it still does.
 import { LRUCache } from 'lru-cache';
 import type { ByteRange, ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
 import { isKeyNotFound } from '../../storage-drivers/errors.ts';
 import { type Algorithm, algorithmOf, createDigester, type Digest, digestOf } from './digest.ts';
-import { blobData, blobSize } from './layout.ts';
+import { blobData, blobVerdict } from './layout.ts';
 
 export interface ContentStat {
   /** In bytes. */
@@ -37,13 +37,13 @@ export function createContent(driver: StorageDriver): Content {
   });
   const examinations = new Map<string, Promise<boolean>>();
 
-  async function isWhole(digest: Digest, stat: { size: number; version: string }): Promise<boolean> {
+  async function isWhole(digest: Digest, { version }: { readonly version: string }): Promise<boolean> {
     const verdict = verdicts.get(digest);
-    if (verdict?.version === stat.version) return verdict.whole;
-    const recorded = await recordedSize(digest);
-    const whole = recorded === undefined ? await examine(digest, stat.version) : recorded === stat.size;
-    if (whole && recorded === undefined) await recordSize(digest, stat.size);
-    verdicts.set(digest, { version: stat.version, whole });
+    if (verdict?.version === version) return verdict.whole;
+    const isNoted = (await notedVersion(digest)) === version;
+    const whole = isNoted || (await examine(digest, version));
+    if (whole && !isNoted) await noteWhole(digest, version);
+    else verdicts.set(digest, { version, whole });
     return whole;
   }
 
@@ -62,16 +62,22 @@ export function createContent(driver: StorageDriver): Content {
     return (await hashOf(reader, algorithmOf(digest))) === digest;
   }
 
-  async function recordedSize(digest: Digest): Promise<number | undefined> {
-    const record = await orAbsent(driver.read(blobSize(digest)));
-    const text = record === undefined ? '' : Buffer.from(record).toString('latin1');
-    return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  async function notedVersion(digest: Digest): Promise<string | undefined> {
+    const note = await orAbsent(driver.read(blobVerdict(digest)));
+    return note === undefined ? undefined : Buffer.from(note).toString('latin1');
   }
 
-  /** A record that cannot be written costs another look later, and must not fail a pull on a full disk. */
-  async function recordSize(digest: Digest, size: number): Promise<void> {
-    const record = driver.write(blobSize(digest), Buffer.from(String(size)), { durable: false });
-    await record.catch(() => undefined);
+  /** A note that cannot be written costs another look later, and must not fail a pull on a full disk. */
+  async function noteWhole(digest: Digest, version: string): Promise<void> {
+    verdicts.set(digest, { version, whole: true });
+    const note = driver.write(blobVerdict(digest), Buffer.from(version, 'latin1'), { durable: false });
+    await note.catch(() => undefined);
+  }
+
+  /** Notes content that was just stored. */
+  async function noteStored(digest: Digest): Promise<void> {
+    const stat = await orAbsent(driver.stat(blobData(digest)));
+    if (stat !== undefined) await noteWhole(digest, stat.version);
   }
 
   return {
@@ -103,13 +109,13 @@ export function createContent(driver: StorageDriver): Content {
       const present = await orAbsent(driver.stat(blobData(digest)));
       if (present?.size === bytes.length && (await orAbsent(isWhole(digest, present)))) return;
       await driver.write(blobData(digest), bytes);
-      await recordSize(digest, bytes.length);
+      await noteStored(digest);
     },
 
     async admit(write, digest) {
       // Also over content that is there already: the rename costs nothing, and heals what was torn.
       await driver.commit(write, blobData(digest));
-      await recordSize(digest, write.size);
+      await noteStored(digest);
     },
   };
 }

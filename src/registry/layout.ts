@@ -18,8 +18,8 @@
 //   docker/registry/v2/repositories/<name>/_berth/
 //     referrers/<algorithm>/<subject hex>/<algorithm>/<hex> the descriptor of a manifest with this subject
 //     uploads/<session id>                                  digest so far of an upload
-//   docker/registry/berth/sizes/<algorithm>/<first two hex>/<hex>
-//                                                           size of a blob whose bytes were seen to match
+//   docker/registry/berth/verified/<algorithm>/<first two hex>/<hex>
+//                                                           version of a blob whose bytes were seen to match
 import { type Algorithm, algorithmOf, type Digest, hexOf, isDigest } from './digest.ts';
 import type { RepositoryName } from './name.ts';
 import type { Tag } from './reference.ts';
@@ -34,7 +34,7 @@ export const REPOSITORY_MARKS: readonly string[] = ['_manifests', '_layers'];
 export const UPLOAD_MARKS: readonly string[] = ['_uploads', '_berth'];
 
 export const blobData = (digest: Digest) => `${ROOT}/blobs/${sharded(digest)}/data`;
-export const blobSize = (digest: Digest) => `docker/registry/berth/sizes/${sharded(digest)}`;
+export const blobVerdict = (digest: Digest) => `docker/registry/berth/verified/${sharded(digest)}`;
 
 export const repository = (name: RepositoryName) => `${REPOSITORIES}/${name}`;
 export const layerLink = (name: RepositoryName, digest: Digest) =>

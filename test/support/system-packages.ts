@@ -64,7 +64,8 @@ export async function installMissing(say: (line: string) => void): Promise<void>
     return;
   }
   say(`installing Debian packages that the tests need: ${names}`);
-  const environment = { DEBIAN_FRONTEND: 'noninteractive' };
+  // Offline, systemctl does not start what was installed: docker-registry would take port 5000 from `npm start`.
+  const environment = { DEBIAN_FRONTEND: 'noninteractive', SYSTEMD_OFFLINE: '1' };
   try {
     await runCommand(['apt-get', 'update', '-q'], { environment });
     const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends'];

@@ -1,0 +1,123 @@
+// Compares a registry that was just started with the ledger. Nobody may write meanwhile.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import pMap from 'p-map';
+import { digestOf } from '../support/sample-image.ts';
+import { type Cell, HERE, type State } from './ledger.ts';
+import type { Random } from './random.ts';
+import { closeUpload, sendChunk, uploadCell } from './uploads.ts';
+import { type Line, type OpenUpload, type World, withDigest } from './world.ts';
+
+const CONCURRENT_REQUESTS = 8;
+const SAMPLE = 20;
+
+/** Looks at what was in doubt and at some of what was not. Nothing is in doubt afterwards. */
+export async function auditSome(world: World, line: Line, random: Random): Promise<void> {
+  const cells = world.ledger.cells();
+  const inDoubt = cells.filter((cell) => world.ledger.settled(cell) === 'in doubt');
+  const sample = Array.from({ length: SAMPLE }, () => random.pick(cells)).filter((cell) => cell !== undefined);
+  await checkCells(world, line, [...inDoubt, ...sample]);
+  const repository = random.pick(world.repositories) ?? '';
+  await checkTagList(world, line, repository);
+  await resumeUploads(world, line, random, 70);
+}
+
+/** Looks at everything, byte by byte, and finishes every upload. */
+export async function auditAll(world: World, line: Line, random: Random): Promise<void> {
+  await checkCells(world, line, world.ledger.cells());
+  for (const repository of world.repositories) await checkTagList(world, line, repository);
+  await checkReferrers(world, line);
+  await checkCatalog(world, line);
+  await resumeUploads(world, line, random, 100);
+}
+
+async function checkCells(world: World, line: Line, cells: readonly Cell[]): Promise<void> {
+  const check = async (cell: Cell) => world.ledger.observe(cell, await stateOf(world, line, cell));
+  await pMap(new Set(cells), check, { concurrency: CONCURRENT_REQUESTS });
+}
+
+async function stateOf(world: World, line: Line, { kind, repository, name }: Cell): Promise<State> {
+  if (kind === 'upload') return found(await line('GET', name), 204) ? HERE : undefined;
+  const path = `/v2/${repository}/${kind === 'blob' ? 'blobs' : 'manifests'}/${name}`;
+  const answer = await line('GET', path);
+  if (!found(answer, 200)) return undefined;
+  if (kind === 'tag') {
+    const digest = answer.headers.get('docker-content-digest') ?? '';
+    assert.equal(digestAs(digest, answer.body), digest, `${path}: other bytes`);
+    return digest;
+  }
+  assert.equal(digestAs(name, answer.body), name, `${path}: other bytes`);
+  if (kind === 'manifest') await checkBlobsOf(world, line, repository, name);
+  return HERE;
+}
+
+/** What a manifest names was never deleted, so that all of it has to be there. */
+async function checkBlobsOf(world: World, line: Line, repository: string, digest: string): Promise<void> {
+  for (const blob of world.manifests.get(`${repository} ${digest}`)?.blobs ?? []) {
+    const { status } = await line('HEAD', `/v2/${repository}/blobs/${blob}`);
+    assert.equal(status, 200, `manifest ${digest} of ${repository} names ${blob}`);
+  }
+}
+
+async function checkTagList(world: World, line: Line, repository: string): Promise<void> {
+  const answer = await line('GET', `/v2/${repository}/tags/list`);
+  const listed = found(answer, 200) ? list(answer.body, 'tags') : [];
+  for (const tag of listed) world.ledger.begin({ kind: 'tag', repository, name: String(tag) }, undefined).withdraw();
+  const expected = world.ledger.present('tag', repository).map((cell) => cell.name);
+  assert.deepEqual(listed, expected.sort(), `tags of ${repository}`);
+}
+
+async function checkReferrers(world: World, line: Line): Promise<void> {
+  const expected = new Map<string, string[]>();
+  for (const { repository, digest, subject } of world.manifests.values()) {
+    if (subject === undefined) continue;
+    const path = `/v2/${repository}/referrers/${subject}`;
+    const known = expected.get(path) ?? [];
+    expected.set(path, known);
+    if (world.ledger.settled({ kind: 'manifest', repository, name: digest }) === HERE) known.push(digest);
+  }
+  const check = async ([path, digests]: readonly [string, string[]]) => {
+    const entries = list((await line('GET', path)).body, 'manifests');
+    assert.deepEqual(entries.map((entry) => Reflect.get(Object(entry), 'digest')), digests.sort(), path);
+  };
+  await pMap(expected, check, { concurrency: CONCURRENT_REQUESTS });
+}
+
+async function checkCatalog(world: World, line: Line): Promise<void> {
+  const listed = list((await line('GET', '/v2/_catalog?n=1000')).body, 'repositories');
+  const { ledger } = world;
+  for (const repository of world.repositories) {
+    const hasContent = [...ledger.present('blob', repository), ...ledger.present('manifest', repository)].length > 0;
+    assert.equal(listed.includes(repository), hasContent, `${repository} in the catalog`);
+  }
+}
+
+/** Goes on with open uploads, where the registry says that they stand, as a client does that comes back. */
+async function resumeUploads(world: World, line: Line, random: Random, percent: number): Promise<void> {
+  const chosen = [...world.uploads.values()].filter(() => random.percent(percent));
+  await pMap(chosen, (upload) => resume(world, line, upload, random.percent(50)), { concurrency: 4 });
+}
+
+async function resume(world: World, line: Line, upload: OpenUpload, inTwoSteps: boolean): Promise<void> {
+  const cell = uploadCell(upload);
+  const status = await line('GET', upload.location);
+  if (!found(status, 204)) {
+    world.ledger.observe(cell, undefined);
+    world.uploads.delete(upload.location);
+    return;
+  }
+  const size = sizeIn(status.headers.get('range'));
+  const { acknowledged, sent } = upload;
+  assert.ok(size >= acknowledged || acknowledged <= 1, `${upload.location}: ${size} of ${acknowledged} bytes`);
+  assert.ok(size <= sent, `${upload.location}: ${size} bytes, of which ${sent} were sent`);
+  upload.acknowledged = size;
+  if (inTwoSteps) await sendChunk(line, upload, Math.ceil((upload.content.length - size) / 2));
+  await closeUpload(world, line, upload);
+}
+
+/** Bytes that an upload holds. `0-0` stands for none: a single one is sent again. */
+function sizeIn(range: string | null): number {
+  const end = Number(/^0-(\d+)$/.exec(range ?? '')?.[1]);
+  assert.ok(Number.isSafeInteger(end), `Range: ${range}`);
+  return end === 0 ? 0 : end + 1;
+}
