@@ -16,6 +16,9 @@ import { fullSizes, quickSizes, storageBytes } from './sizes.ts';
 import { summarize } from './statistics.ts';
 import { startTargets } from './targets.ts';
 
+/** Characters of a server's output that are shown after a wrong answer. */
+const SHOWN_OUTPUT = 4000;
+
 /**
  * Everything that has to be stopped or removed is handed to `tidy`. Throws `UsageError` if a row is unknown, an Error if the disk
  * is too small.
@@ -53,6 +56,10 @@ export async function measure(
   const { rows, memory } = selected;
   const targets = registries.all;
   const outcome = await runRounds({ rows, targets, rounds: options.rounds, memory, print });
+  for (const { name, output } of targets) {
+    const isToBlame = outcome.problems.some(({ target }) => target === name);
+    if (isToBlame && output) print(`the last that ${name} printed:\n${output().slice(-SHOWN_OUTPUT)}`);
+  }
   const names = targets.map(({ name }) => name);
   const metrics = [...rows.flatMap((row) => row.metrics), ...(memory ? memoryMetrics : [])];
   return {

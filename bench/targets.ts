@@ -16,6 +16,8 @@ export interface Target {
   readonly pid: number | undefined;
   /** The storage root; undefined if the registry is not ours to start. */
   readonly directory: string | undefined;
+  /** What it printed so far, if it is ours to start. */
+  readonly output?: () => string;
 }
 
 export interface Targets extends AsyncDisposable {
@@ -54,7 +56,7 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
     await mkdir(directory);
     const service = await startRegistry({ directory, configuration, environment });
     services.push(service);
-    all.push({ name, url: service.url, pid: service.pid, directory });
+    all.push({ name, url: service.url, pid: service.pid, directory, output: service.output });
   };
   try {
     await start('berth', startBerth, profileEnvironment(options.profileDirectory));

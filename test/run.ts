@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
-import { removeWithMounts } from './support/processes.ts';
+import { endProcessesOf, removeWithMounts } from './support/processes.ts';
 import { installMissing } from './support/system-packages.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -116,15 +116,15 @@ async function filesFor(targets: readonly string[]): Promise<string[]> {
 async function inTemporaryRoot<Result>(work: () => Promise<Result>): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-tests-'));
   process.env['TMPDIR'] = directory;
-  const interrupted = (signal: NodeJS.Signals) => {
-    // The daemons got the same signal from the terminal, and end while this waits for their mounts.
-    removeWithMounts(directory).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+  const cleanUp = async () => {
+    await endProcessesOf(directory);
+    await removeWithMounts(directory);
   };
-  process.once('SIGINT', interrupted);
-  process.once('SIGTERM', interrupted);
+  process.once('SIGINT', () => void cleanUp().finally(() => process.exit(130)));
+  process.once('SIGTERM', () => void cleanUp().finally(() => process.exit(143)));
   try {
     return await work();
   } finally {
-    await removeWithMounts(directory);
+    await cleanUp();
   }
 }

@@ -22,7 +22,9 @@ export async function readMemory(
   const readings = new Map<Target, Readings>();
   for (const target of targets) {
     if (target.pid === undefined) continue;
-    readings.set(target, { [`memory.${when}`]: (await readResidentBytes(target.pid)) / 1024 ** 2 });
+    const bytes = await readResidentBytes(target.pid);
+    // Nothing is left of a process that has ended.
+    if (bytes > 0) readings.set(target, { [`memory.${when}`]: bytes / 1024 ** 2 });
   }
   return readings;
 }

@@ -154,7 +154,8 @@ function typeByShape(fields: Fields): string {
 }
 
 function typeToAccept(fields: Fields, declaredType: string | undefined): string {
-  const { mediaType } = fields;
+  const { mediaType, schemaVersion } = fields;
+  if (schemaVersion === 1) throw invalid('manifests of schema version 1 are not accepted any more');
   if (mediaType === undefined) {
     const byShape = typeByShape(fields);
     // What is not in the bytes cannot be given back later.

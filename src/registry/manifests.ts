@@ -67,11 +67,13 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
   }
 
   async function keep(repository: RepositoryName, digest: Digest, bytes: Uint8Array, manifest: Manifest) {
-    await stored.keep(repository, digest, bytes);
     const subject = manifest.subject?.digest;
-    if (subject === undefined) return { digest };
-    await referrers.add(repository, subject, referrerOf(manifest, digest, bytes.length));
-    return { digest, subject };
+    // Noted first: a note without its manifest is not seen, a manifest without its note would never be listed.
+    if (subject !== undefined) {
+      await referrers.add(repository, subject, referrerOf(manifest, digest, bytes.length));
+    }
+    await stored.keep(repository, digest, bytes);
+    return { digest, ...(subject && { subject }) };
   }
 
   async function putTagged(repository: RepositoryName, tag: Tag, push: CheckedPush): Promise<PushedManifest> {
@@ -92,8 +94,8 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     const subject = found?.manifest?.subject?.digest;
     // The tags go first: whatever interrupts this, none is left that points nowhere.
     await tags.removeAllOn(repository, digest);
-    if (subject !== undefined) await referrers.remove(repository, subject, digest);
     await stored.unlink(repository, digest);
+    if (subject !== undefined) await referrers.remove(repository, subject, digest);
   }
 
   async function removeTag(repository: RepositoryName, tag: Tag): Promise<void> {

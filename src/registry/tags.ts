@@ -1,6 +1,6 @@
 // Tags: names that move from one manifest to another (distribution-spec end-7, end-8, end-9).
 import pMap from 'p-map';
-import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import type { ListEntry, StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from './content.ts';
 import type { Digest } from './digest.ts';
 import {
@@ -43,13 +43,26 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     return link === undefined ? undefined : parseLink(link);
   }
 
+  /** A crash may come between a tag's directory and its link, and the `registry` image leaves empty links. */
+  async function pointsSomewhere(repository: RepositoryName, tag: Tag): Promise<boolean> {
+    const link = await orAbsent(driver.stat(tagCurrentLink(repository, tag)));
+    return link !== undefined && link.size > 0;
+  }
+
   async function list(repository: RepositoryName, limit?: number, after?: string): Promise<readonly Tag[]> {
-    const options = { ...(limit !== undefined && { limit }), ...(after && { after }) };
-    const entries = await driver.list(tagsKey(repository), options);
-    return entries
-      .filter((entry) => entry.kind === 'prefix')
-      .map((entry) => entry.name)
-      .filter(isTag);
+    const found: Tag[] = [];
+    for (let last = after; ; ) {
+      const options = { ...(limit !== undefined && { limit }), ...(last && { after: last }) };
+      const entries = await driver.list(tagsKey(repository), options);
+      const batch = tagsAmong(entries);
+      const looks = await pMap(batch, (tag) => pointsSomewhere(repository, tag), {
+        concurrency: concurrentReads,
+      });
+      found.push(...batch.filter((_, index) => looks[index]));
+      last = entries.at(-1)?.name;
+      if (limit === undefined || last === undefined) return found;
+      if (found.length >= limit) return found.slice(0, limit);
+    }
   }
 
   async function remove(repository: RepositoryName, tag: Tag): Promise<void> {
@@ -61,8 +74,10 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     remove,
 
     async point(repository, tag, digest) {
-      await driver.write(tagIndexLink(repository, tag, digest), linkContent(digest));
+      // First of all: a directory of a tag that points nowhere would be listed as a tag.
       await driver.write(tagCurrentLink(repository, tag), linkContent(digest));
+      // The tag has moved. Its history is for the `registry` image alone, and no reason to call the push a failure.
+      await driver.write(tagIndexLink(repository, tag, digest), linkContent(digest)).catch(() => undefined);
     },
 
     async page(repository, limit, after) {
@@ -73,7 +88,7 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     },
 
     async removeAllOn(repository, digest) {
-      const all = await list(repository);
+      const all = tagsAmong(await driver.list(tagsKey(repository)));
       await pMap(
         all,
         async (tag) => {
@@ -83,4 +98,12 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
       );
     },
   };
+}
+
+/** The tags in the tag directory, also those that point nowhere. */
+function tagsAmong(entries: readonly ListEntry[]): Tag[] {
+  return entries
+    .filter((entry) => entry.kind === 'prefix')
+    .map((entry) => entry.name)
+    .filter(isTag);
 }

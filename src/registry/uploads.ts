@@ -98,14 +98,26 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     return session;
   }
 
-  /** Runs `work` as the only writer of the session. */
+  /**
+   * Runs `work` as the only writer of the session. If its bytes are gone, as after a crash that came when they were a blob
+   * already, so is the session.
+   */
   function alone<T>(
     repository: RepositoryName,
     text: string,
     work: (session: UploadSession) => Promise<T>,
   ): Promise<T> {
     const id = parseSessionId(text);
-    return locks.exclusive(id, async () => work(await require(repository, id)));
+    return locks.exclusive(id, async () => {
+      const session = await require(repository, id);
+      try {
+        return await work(session);
+      } catch (error) {
+        if (!isKeyNotFound(error)) throw error;
+        await discard(session);
+        throw new RegistryError('uploadUnknown', { cause: error });
+      }
+    });
   }
 
   function digesterFor({ id, write }: UploadSession, algorithm: Algorithm): Digester | undefined {
@@ -122,7 +134,6 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     const write = await driver.append(session.write, incoming.content).catch((error: unknown) => {
       if (isRefusal(error, 'chunkSizeMismatch'))
         throw new UploadRefusal('chunkSizeMismatch', statusOf(session));
-      if (isKeyNotFound(error)) throw new RegistryError('uploadUnknown', { cause: error });
       throw error;
     });
     if (digester !== undefined) digesters.set(session.id, { size: write.size, digester });
@@ -156,9 +167,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
       await discard(session);
       throw new RegistryError('digestMismatch', { detail: { expected: digest, actual } });
     }
-    await blobs.admit(session.repository, digest, session.write).catch((error: unknown) => {
-      throw isKeyNotFound(error) ? new RegistryError('uploadUnknown', { cause: error }) : error;
-    });
+    await blobs.admit(session.repository, digest, session.write);
     digesters.delete(session.id);
   }
 

@@ -25,7 +25,7 @@ export async function pushBlob(
   const upload = await openUpload(world, line, repository, digest, content);
   const chunks = random.integer(0, 3);
   for (let chunk = 0; chunk < chunks; chunk += 1) {
-    await sendChunk(line, upload, random.integer(1, Math.ceil(content.length / 2)));
+    await sendChunk(line, upload, random.integer(2, Math.ceil(content.length / 2) + 1));
   }
   return closeUpload(world, line, upload);
 }
@@ -78,6 +78,7 @@ export async function closeUpload(world: World, line: Line, upload: OpenUpload):
   const rest = upload.content.subarray(upload.acknowledged);
   upload.sent = upload.content.length;
   const answer = await line('PUT', withDigest(upload.location, upload.digest), { body: rest });
+  if (answer.status !== 201) for (const change of changes) change.withdraw();
   assertStatus(answer, 201, upload.location);
   for (const change of changes) change.acknowledge();
   world.uploads.delete(upload.location);

@@ -40,7 +40,7 @@ export interface Answer {
   readonly body: Uint8Array;
 }
 
-/** Sends one request. Throws ServerGone if no whole answer came, and AssertionError for an answer of 5xx. */
+/** Sends one request. Throws ServerGone if no whole answer came, and WrongAnswer for an answer of 5xx. */
 export type Line = (method: string, path: string, init?: SendOptions) => Promise<Answer>;
 
 /** The server was killed before it answered: what was asked for may have happened or not. */
@@ -55,7 +55,7 @@ export function openLine(url: string): Line {
       const response = await client.send(method, path, init);
       return { status: response.status, headers: response.headers, body: await response.bytes() };
     });
-    assert.ok(answer.status < 500, `${method} ${path}: ${answer.status} ${Buffer.from(answer.body)}`);
+    if (answer.status >= 500) throw new WrongAnswer(`${method} ${path}`, answer);
     return answer;
   };
 }
@@ -68,8 +68,24 @@ async function attempt(exchange: () => Promise<Answer>): Promise<Answer> {
   }
 }
 
+/** An answer of another status than the one that has to come. */
+export class WrongAnswer extends Error {
+  override readonly name = 'WrongAnswer';
+  readonly status: number;
+
+  constructor(what: string, { status, body }: Answer) {
+    super(`${what}: ${status} ${Buffer.from(body)}`);
+    this.status = status;
+  }
+}
+
+/** Throws WrongAnswer. */
 export function assertStatus(answer: Answer, status: number, what: string): void {
-  assert.equal(answer.status, status, `${what}: ${answer.status} ${Buffer.from(answer.body)}`);
+  if (answer.status !== status) throw new WrongAnswer(what, answer);
+}
+
+export function isRefusal(error: unknown, status: number): boolean {
+  return error instanceof WrongAnswer && error.status === status;
 }
 
 /** The path of the Location of an answer. */

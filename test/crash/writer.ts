@@ -31,7 +31,7 @@ export function createWriter(world: World, random: Random, number: number): Writ
     [3, cancelOneUpload],
     [8, mountBlob],
     [6, removeBlob],
-    [20, (line) => pushImage(line)],
+    [20, pushPlainImage],
     [10, pushReferrer],
     [10, moveTag],
     [6, moveSharedTag],
@@ -74,7 +74,7 @@ export function createWriter(world: World, random: Random, number: number): Writ
   async function leaveUpload(line: Line): Promise<void> {
     const bytes = content();
     const upload = await openUpload(world, line, anyRepository(), digestOf(bytes), bytes);
-    await sendChunk(line, upload, random.integer(1, bytes.length));
+    await sendChunk(line, upload, random.integer(2, bytes.length));
   }
 
   async function cancelOneUpload(line: Line): Promise<void> {
@@ -115,6 +115,10 @@ export function createWriter(world: World, random: Random, number: number): Writ
     await putManifest(world, line, image, tags);
     remember(images, image);
     return image;
+  }
+
+  async function pushPlainImage(line: Line): Promise<void> {
+    await pushImage(line);
   }
 
   async function pushPart(line: Line, repository: string) {
@@ -160,7 +164,7 @@ export function createWriter(world: World, random: Random, number: number): Writ
   }
 
   function content(): Uint8Array {
-    return random.bytes(random.percent(5) ? random.integer(500_000, 2_000_000) : random.integer(1, 40_000));
+    return random.bytes(random.percent(5) ? random.integer(500_000, 2_000_000) : random.integer(4, 40_000));
   }
 
   function isHere(cell: Cell): boolean {

@@ -43,7 +43,13 @@ export async function openRegistry(
   const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
   cleaner.after(async () => void (await server.close(0)));
   const port = server.port ?? 0;
-  const http = request.agent(`http://127.0.0.1:${port}`).redirects(0).buffer(true).parse(collect);
+  const http = request
+    .agent(`http://127.0.0.1:${port}`)
+    .redirects(0)
+    .buffer(true)
+    .parse(collect)
+    // Bytes are sent as they are, also where the type says JSON.
+    .serialize((body: string) => body);
   return { http, port, driver, logLines };
 }
 

@@ -1,7 +1,7 @@
 // Daemons that a test starts for itself: up when they answer, gone with everything they mounted when the test ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,6 +79,46 @@ export async function startDaemon(
   throw new Error(`${command.join(' ')} does not answer:\n${printed}`);
 }
 
+/**
+ * Ends every process that was started with this directory as its TMPDIR, and waits until they are gone: whatever a test
+ * that was interrupted left behind, also when its own process is gone.
+ */
+export async function endProcessesOf(directory: string): Promise<void> {
+  const limit = Date.now() + STOP_LIMIT_MS;
+  // Only once: dockerd takes a third SIGTERM for the order to leave everything as it is.
+  const asked = new Set<number>();
+  for (;;) {
+    const left = await processesOf(directory);
+    if (left.length === 0) return;
+    for (const pid of left) {
+      if (Date.now() > limit) signalIfThere(pid, 'SIGKILL');
+      else if (!asked.has(pid)) signalIfThere(pid, 'SIGTERM');
+      asked.add(pid);
+    }
+    await sleep(50);
+  }
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Linux only: elsewhere there is no /proc, and nothing is found. A process that has ended has no environment. */
+async function processesOf(directory: string): Promise<number[]> {
+  const names = await readdir('/proc').catch(() => []);
+  const pids = names.filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const environments = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')),
+  );
+  return pids
+    .map(Number)
+    .filter((_, index) => environments[index]?.split('\0').includes(`TMPDIR=${directory}`));
+}
+
 async function stopForSure(child: ChildProcess): Promise<void> {
   const forced = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
   try {
@@ -90,7 +130,7 @@ async function stopForSure(child: ChildProcess): Promise<void> {
 
 /** Mount points below the directory, in the order in which they can be unmounted. See proc_pid_mountinfo(5). */
 async function mountsBelow(directory: string): Promise<string[]> {
-  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   return mounts
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')

@@ -1,0 +1,79 @@
+// The server is killed while clients write, again and again on one directory, and must never have lost, invented or broken
+// anything. BERTH_CRASH_SEED makes a run again (as far as chance allows), BERTH_CRASH_KILLS sets its length.
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startBerth, temporaryDirectory } from '../support/service.ts';
+import { auditAll, auditSome } from './audit.ts';
+import { createLedger } from './ledger.ts';
+import { createRandom } from './random.ts';
+import { assertStoreIsSound } from './store.ts';
+import { openLine, type World } from './world.ts';
+import { createWriter } from './writer.ts';
+
+const WRITERS = 10;
+const KILLS = Number(process.env['BERTH_CRASH_KILLS'] ?? 100);
+const SEED = Number(process.env['BERTH_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+/** Milliseconds that the clients have before the server is killed. */
+const LEAST_LIFE_MS = 20;
+const LONGEST_LIFE_MS = 300;
+/** Everything is looked at after so many kills. */
+const WHOLE_AUDIT_EVERY = 25;
+
+test('a kill -9 at any moment leaves no wrong answer', async (context) => {
+  context.diagnostic(`BERTH_CRASH_SEED=${SEED} BERTH_CRASH_KILLS=${KILLS}`);
+  const random = createRandom(SEED);
+  const directory = await temporaryDirectory(context);
+  const world: World = {
+    ledger: createLedger(),
+    manifests: new Map(),
+    uploads: new Map(),
+    repositories: ['app', 'app/web', 'team/one', 'team/two'],
+  };
+  const writers = Array.from({ length: WRITERS }, (_, number) => createWriter(world, random.fork(), number));
+  let done = 0;
+  for (let kill = 0; kill <= KILLS; kill += 1) {
+    const server = await startBerth({ directory, configuration: { storage: { delete: { enabled: true } } } });
+    const line = openLine(server.url);
+    try {
+      await assertNothingLeftOver(directory);
+      const isLast = kill === KILLS;
+      const audit = isLast || kill % WHOLE_AUDIT_EVERY === 0 ? auditAll : auditSome;
+      await audit(world, line, random);
+      if (isLast) continue;
+      const writing = Promise.allSettled(writers.map((writer) => writer.write(line)));
+      await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
+      await server.stop('SIGKILL');
+      for (const result of await writing) {
+        if (result.status === 'rejected') throw result.reason;
+        done += result.value;
+      }
+    } catch (error) {
+      // Its last words, such as the cause of an answer of 500, may still be on their way.
+      await sleep(100);
+      throw new Error(`after kill ${kill}, with this in the log: ${failuresIn(server.output())}`, {
+        cause: error,
+      });
+    } finally {
+      await server.stop('SIGKILL');
+    }
+    assert.equal(failuresIn(server.output()), '');
+  }
+  await assertStoreIsSound(directory);
+  assert.ok(done > KILLS, `only ${done} things were done between ${KILLS} kills`);
+  context.diagnostic(`${KILLS} kills, ${done} actions, ${world.ledger.cells().length} things looked after`);
+});
+
+function failuresIn(log: string): string {
+  const lines = log.split('\n').filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line));
+  return lines.join('\n');
+}
+
+/** What a killed server leaves of its own is cleared away by the next one before it answers. */
+async function assertNothingLeftOver(directory: string): Promise<void> {
+  for (const folder of ['incoming', 'trash']) {
+    assert.deepEqual(await readdir(join(directory, '.berth', folder)), [], folder);
+  }
+}
