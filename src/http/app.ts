@@ -30,8 +30,13 @@ export interface AppSettings {
 export function createApp(dependencies: AppDependencies): Koa<RequestState> {
   const { handlers, log, addressOf, failingChecks, settings } = dependencies;
   const app = new Koa<RequestState>();
-  // Whatever reaches Koa itself is a mistake of ours: the middleware answers everything else.
-  app.on('error', (error: unknown) => log.error({ err: error }, 'unexpected failure'));
+  // What reaches Koa itself is a mistake of ours, since the middleware answers everything else; or it is what a connection
+  // died of, which the access log tells.
+  app.on('error', (error: unknown, ctx?: Koa.Context) => {
+    if (error !== ctx?.req.errored && error !== ctx?.req.socket.errored) {
+      log.error({ err: error }, 'unexpected failure');
+    }
+  });
 
   app.use(accessLog(log, { everyRequest: settings.logEveryRequest }));
   app.use(identify({ addressOf, headers: settings.headers }));

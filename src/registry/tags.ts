@@ -1,4 +1,5 @@
 // Tags: names that move from one manifest to another (distribution-spec end-7, end-8, end-9).
+import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { ListEntry, StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from './content.ts';
@@ -37,16 +38,28 @@ export interface TagsSettings {
   readonly concurrentReads: number;
 }
 
+/** Tags of which it is remembered that they point somewhere; an entry is some 200 bytes. */
+const REMEMBERED = 20_000;
+
 export function createTags(driver: StorageDriver, { concurrentReads }: TagsSettings): Tags {
+  const seenPointing = new LRUCache<string, true>({ max: REMEMBERED });
+
   async function resolve(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
     const link = await orAbsent(driver.read(tagCurrentLink(repository, tag)));
     return link === undefined ? undefined : parseLink(link);
   }
 
-  /** A crash may come between a tag's directory and its link, and the `registry` image leaves empty links. */
+  /**
+   * A crash may come between a tag's directory and its link, and the `registry` image leaves empty links. Once seen to
+   * point somewhere, a tag does as long as it is listed: whoever removes it removes its directory.
+   */
   async function pointsSomewhere(repository: RepositoryName, tag: Tag): Promise<boolean> {
-    const link = await orAbsent(driver.stat(tagCurrentLink(repository, tag)));
-    return link !== undefined && link.size > 0;
+    const key = tagCurrentLink(repository, tag);
+    if (seenPointing.has(key)) return true;
+    const link = await orAbsent(driver.stat(key));
+    if (link === undefined || link.size === 0) return false;
+    seenPointing.set(key, true);
+    return true;
   }
 
   async function list(repository: RepositoryName, limit?: number, after?: string): Promise<readonly Tag[]> {
@@ -66,6 +79,7 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
   }
 
   async function remove(repository: RepositoryName, tag: Tag): Promise<void> {
+    seenPointing.delete(tagCurrentLink(repository, tag));
     await driver.delete(tagKey(repository, tag));
   }
 
@@ -74,10 +88,9 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     remove,
 
     async point(repository, tag, digest) {
-      // First of all: a directory of a tag that points nowhere would be listed as a tag.
+      // The order of the `registry` image. A crash in between leaves a tag that points nowhere: see pointsSomewhere.
+      await driver.write(tagIndexLink(repository, tag, digest), linkContent(digest));
       await driver.write(tagCurrentLink(repository, tag), linkContent(digest));
-      // The tag has moved. Its history is for the `registry` image alone, and no reason to call the push a failure.
-      await driver.write(tagIndexLink(repository, tag, digest), linkContent(digest)).catch(() => undefined);
     },
 
     async page(repository, limit, after) {

@@ -4,6 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 const BATCH_LENGTH = 1024 * 1024;
 /** No system takes more than 1024 pieces in one writev. */
 const BATCH_CHUNKS = 1000;
+/** Bytes after which the disk is set to work while more come in, instead of all at the end. */
+const SYNC_AFTER = 16 * 1024 * 1024;
 
 /**
  * Writes all of the content from `position` on and resolves to where it ends. At most two batches are in memory, plus
@@ -19,6 +21,7 @@ export async function writeInBatches(
   let batch: Uint8Array[] = [];
   let batchLength = 0;
   let underWay: Promise<void> = Promise.resolve();
+  const syncs = createBackgroundSyncs(handle);
   try {
     for await (const chunk of content) {
       if (chunk.length === 0) continue;
@@ -28,13 +31,15 @@ export async function writeInBatches(
     }
     if (batchLength > 0) await sendOff();
     await underWay;
+    await syncs.end();
     return end;
   } finally {
-    await Promise.allSettled([underWay]);
+    await Promise.allSettled([underWay, syncs.end()]);
   }
 
   async function sendOff(): Promise<void> {
     await underWay;
+    syncs.wrote(end - position);
     underWay = writeAll(handle, batch, end);
     // Whoever awaits it next sees the error; until then it must not count as unhandled.
     underWay.catch(() => undefined);
@@ -42,6 +47,38 @@ export async function writeInBatches(
     batch = [];
     batchLength = 0;
   }
+}
+
+interface BackgroundSyncs {
+  /** Told how many bytes have been written so far. */
+  wrote(total: number): void;
+  /** Resolves when none is under way; throws what one of them threw. */
+  end(): Promise<void>;
+}
+
+/** At most one sync at a time: another one would wait for the first. */
+function createBackgroundSyncs(handle: FileHandle): BackgroundSyncs {
+  let synced = 0;
+  let running: Promise<void> | undefined;
+  let failure: unknown;
+  return {
+    wrote(total) {
+      if (running !== undefined || total - synced < SYNC_AFTER) return;
+      synced = total;
+      running = handle
+        .datasync()
+        .catch((error: unknown) => {
+          failure ??= error;
+        })
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    async end() {
+      await running;
+      if (failure !== undefined) throw failure;
+    },
+  };
 }
 
 /** A write may take only a part, such as when the disk is nearly full: the rest then tells why. */

@@ -6,13 +6,14 @@ import type { DurableDirectories } from './durable-directories.ts';
 import { isAbsence } from './errors.ts';
 import { discard, type Workspace } from './workspace.ts';
 
-/** Removes the file or the directory with all that is in it, and directories above that are empty then. */
+/** Removes the file or the directory with all that is in it; when durable, also directories above that are empty then. */
 export type Delete = (path: string, durable: boolean) => Promise<void>;
 
 export function createDeletion(workspace: Workspace, directories: DurableDirectories): Delete {
   return async function remove(path, durable) {
     const trashed = await takeAway(path);
-    await directories.prune(dirname(path));
+    // What need not last need not be tidy either: the next upload makes the same directories again, and syncs them.
+    if (durable) await directories.prune(dirname(path));
     // Also when nothing was there: the deletion before this one may have failed just here.
     await allEnded(
       trashed === undefined ? Promise.resolve() : discard(trashed),

@@ -111,10 +111,8 @@ for (const [what, bytes] of Object.entries(bodies)) {
     const { http } = await openRegistry(t);
     await pushBlob(http, 'app', EMPTY_CONFIG);
     const hash = blobOf(bytes).digest;
-    const startedAt = performance.now();
     assertRefused(await putManifest(http, 'app', 'latest', bytes), 400, 'MANIFEST_INVALID');
     assertRefused(await putManifest(http, 'app', hash, bytes), 400, 'MANIFEST_INVALID');
-    assert.ok(performance.now() - startedAt < 5000);
     await http.get('/v2/app/manifests/latest').expect(404);
     await http.get(`/v2/app/manifests/${hash}`).expect(404);
     assert.deepEqual(jsonOf(await http.get('/v2/app/tags/list').expect(200))['tags'], []);

@@ -73,10 +73,7 @@ test('everything is served below a configured prefix, and nothing beside it', as
   const answer = await http.post(`/registry/v2/app/blobs/uploads/?digest=${pushed}`).send(bytes).expect(201);
   assert.equal(answer.headers['location'], `/registry/v2/app/blobs/${pushed}`);
   await http.get(headerOf(answer, 'Location')).expect(200);
-  await http
-    .post('/registry/v2/other/blobs/uploads/?digest=' + pushed)
-    .send(bytes)
-    .expect(201);
+  await http.post(`/registry/v2/other/blobs/uploads/?digest=${pushed}`).send(bytes).expect(201);
   const { headers } = await http.get('/registry/v2/_catalog?n=1').expect(200);
   assert.equal(headers['link'], '</registry/v2/_catalog?last=app&n=1>; rel="next"');
   await http.get('/registry/v1/_ping').expect(200);

@@ -6,6 +6,8 @@ import { runCommand } from './command.ts';
 const packageOf = {
   buildah: 'buildah',
   busybox: 'busybox-static',
+  'ceph-mon': 'ceph-mon',
+  'ceph-osd': 'ceph-osd',
   containerd: 'containerd',
   crun: 'crun',
   ctr: 'containerd',
@@ -13,6 +15,7 @@ const packageOf = {
   'docker-registry': 'docker-registry',
   dockerd: 'docker.io',
   podman: 'podman',
+  radosgw: 'radosgw',
   runc: 'runc',
   skopeo: 'skopeo',
   strace: 'strace',

@@ -24,8 +24,9 @@ function hasNoBodyLeft(req: IncomingMessage): boolean {
 function drain(req: IncomingMessage): void {
   let received = 0;
   const cut = () => req.socket.destroy();
-  const timer = setTimeout(cut, LONGEST_MS);
-  req.once('close', () => clearTimeout(timer));
+  // If the connection ends before, there is nothing left to cut; nobody waits for the timer then.
+  const timer = setTimeout(cut, LONGEST_MS).unref();
+  req.once('end', () => clearTimeout(timer));
   req.on('data', (chunk: Buffer) => {
     received += chunk.length;
     if (received > MOST_BYTES) cut();
