@@ -10,6 +10,12 @@ import {
   withoutKeys,
 } from './setting-tree.ts';
 
+/** Drivers that have two names. */
+const OTHER_NAMES = new Map([
+  ['s3', 's3aws'],
+  ['s3aws', 's3'],
+]);
+
 /** `storage: inmemory` as what it is short for, `storage: {inmemory: }`. Other nodes as they are. */
 export function openChoice(node: SettingNode, section: KnownSection): SettingNode {
   if (section.choices === undefined || node.kind !== 'text' || node.text === '') return node;
@@ -60,7 +66,8 @@ function replaceDrivers(
   by: Origin,
 ): ReplacedDrivers {
   if (!drivers.has(name)) return { storage, warnings: [] };
-  const others = [...storage.entries].filter(([key]) => key !== name && drivers.has(key));
+  const renamed = withDriverCalled(storage, name);
+  const others = [...renamed.entries].filter(([key]) => key !== name && drivers.has(key));
   const replaced = others.filter(([, node]) => lastOrigin(node).kind !== 'variable');
   const warnings = replaced
     .filter(([, node]) => node.origin.kind === 'file')
@@ -69,7 +76,16 @@ function replaceDrivers(
       origin: node.origin,
       text: `replaced by the storage driver ${name}, which ${by.kind === 'variable' ? by.name : 'the caller'} names`,
     }));
-  return { storage: withoutKeys(storage, new Set(replaced.map(([key]) => key))), warnings };
+  return { storage: withoutKeys(renamed, new Set(replaced.map(([key]) => key))), warnings };
+}
+
+/** The section with a driver under the name that is used for it now, so that what it was given by the other one counts. */
+function withDriverCalled(storage: MapNode, name: string): MapNode {
+  const other = OTHER_NAMES.get(name);
+  const node = other === undefined ? undefined : storage.entries.get(other);
+  if (other === undefined || node === undefined || storage.entries.has(name)) return storage;
+  const rest = withoutKeys(storage, new Set([other]));
+  return { ...rest, entries: new Map([...rest.entries, [name, node]]) };
 }
 
 function lastOrigin(node: SettingNode): Origin {

@@ -1,6 +1,6 @@
 // The `health` section: checks that take the server out of service while they fail.
 import { z } from 'zod';
-import { headers, parseHttpUrl, parseTcpAddress } from './network.ts';
+import { headers, parseHttpUrl, remoteAddress } from './network.ts';
 import { countOrDefault, flag, parsed, text, timerOrDefault } from './scalars.ts';
 
 export const healthSchema = z.strictObject({
@@ -39,9 +39,7 @@ export const healthSchema = z.strictObject({
   tcp: z
     .array(
       z.strictObject({
-        addr: parsed(parseRemoteAddress, 'host:port').describe(
-          'The address that is connected to: host:port.',
-        ),
+        addr: remoteAddress().describe('The address that is connected to: host:port.'),
         timeout: timeout(),
         interval: interval(),
         threshold: threshold(1),
@@ -61,10 +59,4 @@ function timeout() {
 
 function threshold(fallback: number) {
   return countOrDefault(fallback).describe('How many times in a row it has to fail.');
-}
-
-function parseRemoteAddress(value: string): { readonly host: string; readonly port: number } | undefined {
-  const address = parseTcpAddress(value);
-  if (address?.host === undefined || address.port === 0) return undefined;
-  return { host: address.host, port: address.port };
 }

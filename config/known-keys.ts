@@ -100,7 +100,7 @@ function withChoices(root: KnownSection, name: string, choices: ReadonlySet<stri
 function storageDrivers(offered: KnownSection): ReadonlySet<string> {
   const storage = offered.keys.get('storage');
   const names = storage?.kind === 'section' ? [...storage.keys.keys()] : [];
-  const own = names.filter((name) => !['delete', 'maintenance', 'tag'].includes(name));
+  const own = names.filter((name) => !['delete', 'maintenance', 'redirect', 'tag'].includes(name));
   return new Set([...own, ...namedBelow('storage')]);
 }
 

@@ -25,6 +25,7 @@ import {
   withoutKeys,
 } from './setting-tree.ts';
 import type { Environment } from './variables.ts';
+import { findWithoutEffect } from './without-effect.ts';
 import { parseYaml } from './yaml.ts';
 
 export interface ConfigurationSources {
@@ -61,7 +62,8 @@ export function loadConfiguration(sources: ConfigurationSources): LoadedConfigur
     problems.push(...found.filter(({ key }) => !reported.has(key)));
   }
   if (!parsed.success || problems.length > 0) throw new ConfigurationError(describeOnce(problems));
-  const warnings = [...environment.warnings, ...renamed.warnings, ...checked.warnings];
+  const idle = findWithoutEffect(checked.tree, parsed.data);
+  const warnings = [...environment.warnings, ...renamed.warnings, ...checked.warnings, ...idle];
   return { configuration: parsed.data, warnings: describeOnce(warnings) };
 }
 

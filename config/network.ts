@@ -11,6 +11,12 @@ export interface TcpAddress {
   readonly port: number;
 }
 
+/** Where another server listens. */
+export interface RemoteAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Headers that change where a message ends: set by hand they break the connection. */
 const FRAMING_HEADERS = new Set(['content-length', 'transfer-encoding', 'connection']);
 
@@ -37,13 +43,20 @@ export function parseHttpUrl(value: string): URL | undefined {
   return URL.parse(value) ?? undefined;
 }
 
+/** The address of another server: host and port. */
+export function remoteAddress() {
+  return parsed(parseRemoteAddress, 'host:port');
+}
+
+/** The value of one header. */
+export function headerValue() {
+  return text('a header value').refine(isHeaderValue, 'must be a header value: no line breaks');
+}
+
 /** Header names and their values. A name in two spellings is one header with both lists. */
 export function headers() {
-  const header = z.array(
-    text('a header value').refine(isHeaderValue, 'must be a header value: no line breaks'),
-  );
   return z
-    .record(z.string(), header)
+    .record(z.string(), z.array(headerValue()))
     .superRefine((values, context) => {
       for (const name of Object.keys(values).filter((name) => !isSettableHeader(name))) {
         context.addIssue({
@@ -65,7 +78,7 @@ export function addressBlock() {
   );
 }
 
-/** The set of addresses that the entries of `http.trustedproxies` describe. */
+/** The set of addresses that the entries of `http.trustedproxies` or `storage.redirect.except.networks` describe. */
 export function proxyBlockList(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
@@ -73,6 +86,12 @@ export function proxyBlockList(entries: readonly string[]): BlockList {
       throw new TypeError(`not an IP address or CIDR block: ${JSON.stringify(entry)}`);
   }
   return list;
+}
+
+function parseRemoteAddress(value: string): RemoteAddress | undefined {
+  const address = parseTcpAddress(value);
+  if (address?.host === undefined || address.port === 0) return undefined;
+  return { host: address.host, port: address.port };
 }
 
 function addBlock(list: BlockList, entry: string): boolean {

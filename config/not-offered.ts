@@ -15,10 +15,42 @@ export interface NotOffered {
   readonly advice: string;
 }
 
+/** How the image's client keeps its connections: `pool` in version 2, the others in version 3. */
+const REDIS_CONNECTION_KEYS = [
+  'pool',
+  'poolfifo',
+  'poolsize',
+  'pooltimeout',
+  'minidleconns',
+  'maxidleconns',
+  'maxactiveconns',
+  'maxconcurrentdials',
+  'connmaxidletime',
+  'connmaxlifetime',
+  'connmaxlifetimejitter',
+  'clientname',
+  'protocol',
+  'minretrybackoff',
+  'maxretrybackoff',
+  'dialerretries',
+  'dialerretrytimeout',
+  'contexttimeoutenabled',
+  'readbuffersize',
+  'writebuffersize',
+  'maxredirects',
+  'failingtimeoutseconds',
+  'disableidentity',
+  'disableindentity',
+  'identitysuffix',
+  'unstableresp3',
+];
+
 export const NOT_OFFERED: readonly NotOffered[] = [
-  ...['s3', 's3aws', 'gcs', 'azure', 'oss', 'swift'].map((driver) =>
-    refused(`storage.${driver}`, 'named', 'the storage drivers are filesystem and inmemory'),
+  ...['gcs', 'azure', 'oss', 'swift'].map((driver) =>
+    refused(`storage.${driver}`, 'named', 'the storage drivers are filesystem, s3 and inmemory'),
   ),
+  accepted('storage.s3.loglevel'),
+  accepted('storage.s3aws.loglevel'),
   refused(
     'auth.htpasswd',
     'named',
@@ -48,12 +80,20 @@ export const NOT_OFFERED: readonly NotOffered[] = [
   harmless('storage.cache.blobdescriptor', { value: 'redis' }, 'nothing is cached in Redis'),
   harmless('storage.cache.layerinfo', { value: 'redis' }, 'nothing is cached in Redis'),
   accepted('storage.cache.blobdescriptorsize'),
-  accepted('storage.redirect.disable'),
-  harmless('middleware', 'set', 'every byte is served by the server itself'),
+  harmless(
+    'middleware',
+    'set',
+    'clients get content from the server, or from the store under storage.s3.redirectendpoint',
+  ),
   harmless('reporting', 'set', 'errors are in the log'),
   harmless('http.debug', 'set', 'there is no debug server and no /metrics'),
   harmless('notifications', 'set', 'nobody is told of pushes and pulls'),
-  harmless('redis', 'set', 'nothing uses Redis'),
+  refused('redis.tlsconfig', 'set', 'the connection would go unencrypted; use redis.tls'),
+  harmless('redis.tls.clientcas', 'set', 'the certificate of Redis is checked with redis.tls.rootcas'),
+  ...['readonly', 'routebylatency', 'routerandomly'].map((name) =>
+    harmless(`redis.${name}`, 'on', 'what is read must be what was written last, so replicas are not asked'),
+  ),
+  ...REDIS_CONNECTION_KEYS.map((name) => accepted(`redis.${name}`)),
   harmless('compatibility', 'set', 'manifests of schema version 1 are not taken'),
   harmless('validation.enabled', 'set', 'validation is on unless validation.disabled is true'),
 ];

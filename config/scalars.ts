@@ -44,6 +44,14 @@ export function integer(least: number) {
   }, `a whole number of at least ${least}`);
 }
 
+/** A number of bytes, written without a unit. */
+export function bytes(least: number, most: number) {
+  return parsed((text) => {
+    const value = parseInteger(text);
+    return value !== undefined && value >= least && value <= most ? value : undefined;
+  }, `a number of bytes from ${least} to ${most}`);
+}
+
 /** A whole number where everything below 1 stands for the default, as in the `registry` image. */
 export function countOrDefault(fallback: number) {
   return parsed(parseInteger, 'a whole number')
@@ -83,7 +91,7 @@ export function text(allowed = 'a text') {
 /** One of some words, in whatever case. */
 export function oneOf<const Words extends readonly string[]>(...words: Words) {
   const find = (value: string): Words[number] | undefined =>
-    words.find((word) => word === value.toLowerCase());
+    words.find((word) => word.toLowerCase() === value.toLowerCase());
   return parsed(find, `one of ${words.join(', ')}`);
 }
 

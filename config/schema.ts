@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { healthSchema } from './health.ts';
 import { httpSchema } from './http.ts';
 import { logSchema } from './log.ts';
+import { redisSchema } from './redis.ts';
 import { countOrDefault } from './scalars.ts';
 import { storageSchema } from './storage.ts';
 import { validationSchema } from './validation.ts';
@@ -14,6 +15,7 @@ export const configurationSchema = z.strictObject({
   log: logSchema.prefault({}),
   storage: storageSchema.prefault({}),
   http: httpSchema.prefault({}),
+  redis: redisSchema.prefault({}),
   health: healthSchema.prefault({}),
   catalog: z
     .strictObject({

@@ -1,13 +1,17 @@
 // The `storage` section: one driver, and what is done with what it stores.
 import { z } from 'zod';
+import { addressBlock } from './network.ts';
+import { patterns } from './patterns.ts';
+import { type S3Settings, s3Schema } from './s3.ts';
 import { countOrDefault, duration, flag, positiveTimer, text } from './scalars.ts';
 
 const HOUR = 3_600_000;
 const DEFAULT_ROOT_DIRECTORY = '/var/lib/registry';
 
-/** The storage driver that was chosen, and its parameters. */
+/** The storage driver that was chosen, and its parameters. That of S3 takes the choice as it is. */
 export type StorageDriverChoice =
   | { readonly name: 'filesystem'; readonly rootdirectory: string }
+  | ({ readonly name: 's3' } & S3Settings)
   | { readonly name: 'inmemory' };
 
 /** In the result the driver's own section has become `driver`, so that one `switch` on `driver.name` knows its parameters. */
@@ -21,6 +25,10 @@ export const storageSchema = z
       })
       .optional()
       .describe('Keeps everything in a directory. The driver that is used when none is named.'),
+    s3: s3Schema
+      .optional()
+      .describe('Keeps everything in a bucket of Amazon S3, or of another store that has its interface.'),
+    s3aws: s3Schema.optional().describe('The other name of s3.'),
     inmemory: z
       .strictObject({})
       .optional()
@@ -53,6 +61,22 @@ export const storageSchema = z
           .prefault({}),
       })
       .prefault({}),
+    redirect: z
+      .strictObject({
+        disable: flag()
+          .default(false)
+          .describe('Whether clients get blobs from the server itself where they could from the store.'),
+        except: z
+          .strictObject({
+            useragents: patterns().describe('Clients that are never redirected, by their header User-Agent.'),
+            networks: z
+              .array(addressBlock())
+              .default([])
+              .describe('Clients that are never redirected, by their IP addresses and CIDR blocks.'),
+          })
+          .prefault({}),
+      })
+      .prefault({}),
     tag: z
       .strictObject({
         concurrencylimit: countOrDefault(8).describe(
@@ -61,22 +85,29 @@ export const storageSchema = z
       })
       .prefault({}),
   })
-  .superRefine((storage, context) => {
-    if (storage.filesystem === undefined || storage.inmemory === undefined) return;
-    context.addIssue({
-      code: 'custom',
-      message: 'names two drivers, filesystem and inmemory; exactly one is possible',
-    });
-  })
-  .transform(({ filesystem, inmemory, ...rest }) => ({
-    driver: chooseDriver(filesystem, inmemory),
+  .superRefine(checkDrivers, { when: () => true })
+  .transform(({ filesystem, s3, s3aws, inmemory, ...rest }) => ({
+    driver: chooseDriver({ filesystem, s3: s3 ?? s3aws, inmemory }),
     ...rest,
   }));
 
-function chooseDriver(
-  filesystem: { rootdirectory: string } | undefined,
-  inmemory: object | undefined,
-): StorageDriverChoice {
+/** Runs beside other problems, so only asks what is given. */
+function checkDrivers(storage: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {
+  const named = ['filesystem', 's3', 's3aws', 'inmemory'].filter((name) => storage[name] !== undefined);
+  if (named.length < 2) return;
+  const count = named.length === 2 ? 'two' : named.length;
+  const message = `names ${count} drivers, ${named.join(' and ')}; exactly one is possible`;
+  context.addIssue({ code: 'custom', message });
+}
+
+interface DriverSections {
+  readonly filesystem: { readonly rootdirectory: string } | undefined;
+  readonly s3: S3Settings | undefined;
+  readonly inmemory: object | undefined;
+}
+
+function chooseDriver({ filesystem, s3, inmemory }: DriverSections): StorageDriverChoice {
   if (inmemory !== undefined) return { name: 'inmemory' };
+  if (s3 !== undefined) return { name: 's3', ...s3 };
   return { name: 'filesystem', rootdirectory: filesystem?.rootdirectory ?? DEFAULT_ROOT_DIRECTORY };
 }

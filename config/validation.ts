@@ -1,6 +1,7 @@
 // The `validation` section: what a manifest may refer to.
 import { z } from 'zod';
-import { flag, oneOf, parsed, text } from './scalars.ts';
+import { patterns } from './patterns.ts';
+import { flag, oneOf, text } from './scalars.ts';
 
 export const validationSchema = z.strictObject({
   disabled: flag().default(false).describe('Whether the checks of this section are left out.'),
@@ -35,21 +36,3 @@ export const validationSchema = z.strictObject({
     })
     .prefault({}),
 });
-
-function patterns() {
-  const allowed = 'a regular expression that means the same in Go and JavaScript (no \\A, \\z, [[:class:]])';
-  return z.array(parsed(parsePattern, allowed)).default([]);
-}
-
-/**
- * Go's regular expressions are those of the `registry` image. JavaScript's Unicode mode refuses the spellings that only Go
- * knows instead of matching something else, which matters for `deny`. A leading `(?i)` is understood.
- */
-function parsePattern(pattern: string): RegExp | undefined {
-  const [prefix = ''] = /^\(\?i\)/.exec(pattern) ?? [];
-  try {
-    return new RegExp(pattern.slice(prefix.length), prefix === '' ? 'u' : 'iu');
-  } catch {
-    return undefined;
-  }
-}

@@ -33,9 +33,12 @@ export function settingVariables(environment: Environment): [string, string][] {
   return sortable.sort((a, b) => compareParts(a.parts, b.parts)).map(({ entry }) => entry);
 }
 
-/** `['HTTP', 'ADDR']` for `REGISTRY_HTTP_ADDR`. */
+/** `['HTTP', 'ADDR']` for `REGISTRY_HTTP_ADDR`. Version 3.0 of the image wants `REDIS_OPTIONS_ADDRS` for `redis.addrs`. */
 export function splitName(name: string): readonly string[] {
-  return name.slice(PREFIX.length).split('_');
+  return name
+    .slice(PREFIX.length)
+    .replace(/^REDIS_OPTIONS_/, 'REDIS_')
+    .split('_');
 }
 
 /** What is said about a variable that is not a setting. */

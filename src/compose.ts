@@ -14,15 +14,18 @@ import { createListHandlers } from './http/handlers/lists.ts';
 import { createManifestHandlers } from './http/handlers/manifests.ts';
 import { createUploadHandlers } from './http/handlers/uploads.ts';
 import { createLocations } from './http/locations.ts';
+import { createRedirectPolicy, type RedirectSettings } from './http/redirect-policy.ts';
 import type { Handlers } from './http/routes.ts';
 import { type HttpServer, startHttpServer } from './http/server.ts';
+import { announcePresence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
-import { fileProbe, type HealthCheck, httpProbe, startHealthChecks, tcpProbe } from './observe/health.ts';
+import { startHealthChecks } from './observe/health.ts';
+import { healthChecks } from './observe/health-checks.ts';
 import { createBlobs } from './registry/blobs.ts';
 import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
-import { createLocks, type Locks } from './registry/locks.ts';
+import type { Locks } from './registry/locks.ts';
 import { createManifestRules, type ManifestRulesSettings } from './registry/manifest-rules.ts';
 import { createManifests } from './registry/manifests.ts';
 import { createReferrers } from './registry/referrers.ts';
@@ -30,7 +33,7 @@ import { createRepositories } from './registry/repositories.ts';
 import { createStoredManifests } from './registry/stored-manifests.ts';
 import { createTags } from './registry/tags.ts';
 import { createUploads } from './registry/uploads.ts';
-import { createStorageSessions } from './sessions/storage.ts';
+import { type Coordination, createLocalCoordination } from './sessions/coordination.ts';
 
 export interface RunningServer {
   readonly address: string;
@@ -52,6 +55,11 @@ export interface RegistryAppDependencies {
    */
   readonly failingChecks?: () => readonly string[];
   /**
+   * How requests keep out of each other's way.
+   * @default within this process
+   */
+  readonly coordination?: Coordination;
+  /**
    * Milliseconds over which a transfer is looked at before it is cut for being slow.
    * @default 60_000
    */
@@ -67,22 +75,29 @@ export interface RegistryApp {
 }
 
 const PACE_PERIOD_MS = 60_000;
+const SIGN_OF_LIFE_MS = 5_000;
 
 /** Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then. */
 export async function startServer(configuration: Configuration, log: Logger): Promise<RunningServer> {
   const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
-  const health = startHealthChecks(healthChecks(configuration.health, driver), log);
+  const coordination = await coordinate(driver, configuration, log);
+  const health = startHealthChecks(
+    healthChecks(configuration.health, () => driver.list('', { limit: 1 })),
+    log,
+  );
   const { listener, catalog, locks } = createRegistryApp({
     driver,
     configuration,
     log,
     failingChecks: health.failing,
+    coordination,
   });
   let server: HttpServer;
   try {
     server = await startHttpServer(listener, listenTarget(configuration.http.listen));
   } catch (error) {
     health.stop();
+    await coordination.close();
     throw error;
   }
   const purge = startPurging({ driver, catalog, locks, log }, configuration.storage.maintenance);
@@ -93,7 +108,9 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     async close() {
       health.stop();
       purge?.stop();
-      return server.close(configuration.http.draintimeout);
+      const cut = await server.close(configuration.http.draintimeout);
+      await coordination.close();
+      return cut;
     },
   };
 }
@@ -105,10 +122,11 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
     configuration,
     log,
     failingChecks = () => [],
+    coordination = createLocalCoordination(driver),
     pacePeriodMs = PACE_PERIOD_MS,
   } = dependencies;
-  const locks = createLocks();
-  const registry = createRegistry(driver, locks, configuration);
+  const { locks } = coordination;
+  const registry = createRegistry(driver, coordination, configuration);
   const app = createApp({
     handlers: createHandlers(registry, configuration, pacePeriodMs),
     log,
@@ -133,17 +151,38 @@ function startPurging(
   return schedulePurge(dependencies, { ageMs: age, intervalMs: interval, dryRun: dryrun });
 }
 
+/** Over Redis if there is one; without it, only as long as no other server works on the store. */
+async function coordinate(
+  driver: StorageDriver,
+  { redis, storage }: Configuration,
+  log: Logger,
+): Promise<Coordination> {
+  if (redis !== undefined) {
+    // Only who uses it pays for loading the client.
+    const { createRedisCoordination } = await import('./sessions/redis-coordination.ts');
+    return createRedisCoordination(driver, redis, storage.maintenance.uploadpurging.age, log);
+  }
+  const local = createLocalCoordination(driver);
+  if (storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled) return local;
+  const presence = await announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS });
+  return { ...local, close: presence.end };
+}
+
 function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
   if (choice.name === 'inmemory') return drivers.memory();
+  if (choice.name === 's3') return drivers.s3(choice);
   return drivers.filesystem({ rootDirectory: choice.rootdirectory });
 }
 
-function createRegistry(driver: StorageDriver, locks: Locks, configuration: Configuration) {
+function createRegistry(
+  driver: StorageDriver,
+  { locks, sessions }: Coordination,
+  configuration: Configuration,
+) {
   const content = createContent(driver);
   const catalog = createCatalog(driver);
   const tags = createTags(driver, { concurrentReads: configuration.storage.tag.concurrencylimit });
   const blobs = createBlobs({ driver, content, catalog, locks });
-  const sessions = createStorageSessions(driver);
   const uploads = createUploads({ driver, sessions, blobs, locks });
   const stored = createStoredManifests(driver, content, tags);
   const referrers = createReferrers({ driver, manifests: stored });
@@ -169,7 +208,12 @@ function createHandlers(
   const { blobs, uploads, manifests } = registry;
   return {
     base: createBaseHandlers(),
-    blobs: createBlobHandlers({ blobs, pace, deleteEnabled }),
+    blobs: createBlobHandlers({
+      blobs,
+      pace,
+      deleteEnabled,
+      mayRedirect: createRedirectPolicy(redirectOf(configuration.storage.redirect)),
+    }),
     uploads: createUploadHandlers({ uploads, blobs, locations, pace }),
     manifests: createManifestHandlers({ manifests, locations, pace, deleteEnabled }),
     lists: createListHandlers({
@@ -179,6 +223,11 @@ function createHandlers(
       maxRepositories: configuration.catalog.maxentries,
     }),
   };
+}
+
+function redirectOf({ disable, except }: Configuration['storage']['redirect']): RedirectSettings {
+  const { useragents, networks } = except;
+  return { disable, except: { useragents, networks: proxyBlockList(networks) } };
 }
 
 function rulesOf({ disabled, manifests }: Configuration['validation']): ManifestRulesSettings {
@@ -192,41 +241,12 @@ function rulesOf({ disabled, manifests }: Configuration['validation']): Manifest
   };
 }
 
-function healthChecks(health: Configuration['health'], driver: StorageDriver): HealthCheck[] {
-  const { storagedriver } = health;
-  const checks: HealthCheck[] = [];
-  if (storagedriver.enabled) {
-    const probe = async () => void (await driver.list('', { limit: 1 }));
-    checks.push({ name: 'storagedriver', ...timesOf(storagedriver), probe });
-  }
-  health.file.forEach((check, index) => {
-    checks.push({ name: `file ${index}`, ...timesOf(check), probe: fileProbe(check.file) });
-  });
-  health.http.forEach((check, index) => {
-    const probe = httpProbe({
-      uri: check.uri,
-      headers: Object.entries(check.headers),
-      status: check.statuscode,
-      timeoutMs: check.timeout,
-    });
-    checks.push({ name: `http ${index}`, ...timesOf(check), probe });
-  });
-  health.tcp.forEach((check, index) => {
-    const probe = tcpProbe({ ...check.addr, timeoutMs: check.timeout });
-    checks.push({ name: `tcp ${index}`, ...timesOf(check), probe });
-  });
-  return checks;
-}
-
-function timesOf({ interval, threshold }: { readonly interval: number; readonly threshold: number }) {
-  return { intervalMs: interval, threshold };
-}
-
 function listenTarget(listen: Configuration['http']['listen']) {
   if (listen.net === 'unix') return { path: listen.path };
   return { port: listen.port, ...(listen.host !== undefined && { host: listen.host }) };
 }
 
 function describeStorage(choice: Configuration['storage']['driver']): string {
+  if (choice.name === 's3') return `s3 bucket ${choice.bucket}`;
   return choice.name === 'filesystem' ? choice.rootdirectory : 'memory, until the server stops';
 }

@@ -22,6 +22,7 @@ export function createCheckedDriver(
   { onAction }: CheckedDriverOptions = {},
 ): StorageDriver {
   const { name } = driver;
+  const presignRead = driver.presignRead?.bind(driver);
 
   return {
     name,
@@ -37,7 +38,7 @@ export function createCheckedDriver(
       const source = watchSource(content);
       return run(
         'append',
-        [write.key],
+        write.target === undefined ? [write.key] : [write.key, write.target],
         () => {
           checkSize('append', write);
           return driver.append(write, source.content);
@@ -59,6 +60,10 @@ export function createCheckedDriver(
       }),
 
     abort: (write) => run('abort', [write.key], () => driver.abort(write)),
+
+    ...(presignRead && {
+      presignRead: (key, options) => run('presignRead', [key], () => presignRead(key, options)),
+    }),
   };
 
   async function run<T>(

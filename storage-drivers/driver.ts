@@ -74,6 +74,11 @@ export interface StagedWrite {
   readonly key: string;
   /** Bytes that are durable so far. */
   readonly size: number;
+  /**
+   * The key that it is committed under if everything fits. A driver may then stage the bytes right there, unseen until the
+   * commit, which saves it a copy; such a write may be refused by `openStaged`, and by a `commit` to any other key.
+   */
+  readonly target?: string;
   /** What the driver itself has to remember, such as the ids of uploaded parts. */
   readonly detail?: JsonValue;
 }
@@ -86,9 +91,17 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** A staged write with nothing in it yet. Nothing is stored before the first `append`. */
-export function newStagedWrite(key: string): StagedWrite {
-  return { key, size: 0 };
+/**
+ * A staged write with nothing in it yet. Nothing is stored before the first `append`. `target` is only for bytes whose final
+ * key is known from the start, and that need not be read before the commit.
+ */
+export function newStagedWrite(key: string, target?: string): StagedWrite {
+  return target === undefined ? { key, size: 0 } : { key, size: 0, target };
+}
+
+export interface PresignOptions {
+  /** How long the URL holds. */
+  readonly seconds: number;
 }
 
 export interface StorageDriver {
@@ -119,6 +132,9 @@ export interface StorageDriver {
   /**
    * Removes the object under the key and every object below `key/`, but not `keyother`. Readers that are open go on.
    * On a directory everything disappears in one step. Resolves also when there was nothing.
+   *
+   * What the store keeps of staged writes below the key goes too, wherever that is: multipart uploads that are under way there,
+   * or on the target of such a write, are ended.
    */
   delete(key: string, options?: WriteOptions): Promise<void>;
 
@@ -133,17 +149,23 @@ export interface StorageDriver {
 
   /**
    * Opens the first `write.size` bytes of a staged write. Throws `keyNotFound` if they are gone or fewer; one of size 0
-   * opens as empty, also when it was never appended to.
+   * opens as empty, also when it was never appended to. One with a target may be refused (`failed`).
    */
   openStaged(write: StagedWrite): Promise<ObjectReader>;
 
   /**
    * Makes the first `write.size` bytes the object under `key`, in one step, replacing what was there; the staged write is
    * gone afterwards. Throws `keyNotFound` if the staged bytes are gone or fewer than `write.size`; a write of size 0
-   * that was never appended to makes an empty object.
+   * that was never appended to makes an empty object. One with a target may be refused under another key (`failed`).
    */
   commit(write: StagedWrite, key: string): Promise<void>;
 
-  /** Forgets a staged write and frees its space. Resolves also when there is none. */
+  /** Forgets a staged write and frees its space, multipart uploads included. Resolves also when there is none. */
   abort(write: StagedWrite): Promise<void>;
+
+  /**
+   * A URL under which anybody can GET the object, or ranges of it, from the store itself. Does not look whether there is such
+   * an object. Drivers whose store has no such URLs have no such method.
+   */
+  presignRead?(key: string, options: PresignOptions): Promise<string>;
 }

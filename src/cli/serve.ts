@@ -5,7 +5,9 @@ import { ConfigurationError } from '../../config/problem.ts';
 import type { Configuration } from '../../config/schema.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
 import { type RunningServer, startServer } from '../compose.ts';
+import { StoreInUseError } from '../maintenance/presence.ts';
 import { createLog, type LogSettings } from '../observe/log.ts';
+import { RedisRefusedError } from '../sessions/coordination.ts';
 import { configurationFor } from './configuration.ts';
 
 /** Resolves to the exit code when the server has stopped, or could not start. */
@@ -56,11 +58,15 @@ function logSettings({ level, formatter, fields }: Configuration['log']): LogSet
 /** The one line that explains why the server could not start; `undefined` for what nobody foresaw. */
 function reasonOf(error: unknown): string | undefined {
   if (error instanceof ConfigurationError) return error.message;
+  if (error instanceof StoreInUseError) return error.message;
+  if (error instanceof RedisRefusedError) return `Redis does not let this server in: ${error.message}`;
   if (error instanceof DriverError) {
     return `the storage cannot be opened: ${messageOf(error.cause) ?? error.message}`;
   }
   if (isSystemError(error) && error.syscall === 'listen') {
-    const place = error.port === undefined ? error.address : `port ${error.port}`;
+    // Node gives unix sockets the port -1.
+    const isPort = error.port !== undefined && error.port >= 0;
+    const place = isPort ? `port ${error.port}` : error.address;
     if (error.code === 'EADDRINUSE')
       return `${place} is in use already; http.addr or REGISTRY_HTTP_ADDR sets another one`;
     return `cannot listen on ${place}: ${error.message}`;

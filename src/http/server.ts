@@ -1,7 +1,8 @@
 // The listening server: timeouts that fit uploads of hours, and an end that lets transfers finish.
 import { once } from 'node:events';
+import { unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 
 export type ListenTarget = { readonly path: string } | { readonly host?: string; readonly port: number };
 
@@ -43,14 +44,36 @@ export async function startHttpServer(listener: RequestListener, target: ListenT
     if (closing(server)) response.setHeader('Connection', 'close');
     listener(request, response);
   });
-  server.listen(target);
-  await once(server, 'listening');
+  await listen(server, target);
   const address = server.address();
   return {
     address: describe(address),
     port: typeof address === 'object' ? address?.port : undefined,
     close: (drainMs) => drain(server, drainMs, () => open),
   };
+}
+
+/** A server that was killed leaves its socket behind: one that nobody listens on gives way. */
+async function listen(server: Server, target: ListenTarget): Promise<void> {
+  try {
+    await once(server.listen(target), 'listening');
+  } catch (error) {
+    if (!('path' in target) || !(await isAbandoned(target.path))) throw error;
+    await unlink(target.path);
+    await once(server.listen(target), 'listening');
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, 'connect');
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED';
+  } finally {
+    socket.destroy();
+  }
 }
 
 function closing(server: Server): boolean {

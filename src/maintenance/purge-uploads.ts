@@ -8,7 +8,7 @@ import * as layout from '../registry/layout.ts';
 import type { Locks } from '../registry/locks.ts';
 import type { RepositoryName } from '../registry/name.ts';
 import { isSessionId, type SessionId } from '../registry/sessions.ts';
-import { parseStartedAt } from '../sessions/storage.ts';
+import { parseStartedAt } from '../sessions/session-record.ts';
 
 export interface PurgeSettings {
   /** How long an upload has to have been idle, in milliseconds. */

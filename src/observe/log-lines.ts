@@ -12,6 +12,9 @@ const COLOURS = {
   trace: 'gray',
 } as const;
 
+/** What the `registry` image's logger leaves without quotes; a time has colons in it. */
+const BARE_IN_LOGRUS = /^[\w./@^+-]+$/;
+
 /** `16:20:31 GET 200 /v2/demo/app/manifests/1  1.2 kB  3 ms`, and for other lines the message with its fields. */
 export function formatForTerminal(json: string): string {
   const { level, time, msg, ...fields } = parse(json);
@@ -24,8 +27,8 @@ export function formatForTerminal(json: string): string {
 /** The `text` formatter of the `registry` image: `time="…" level=info msg="…" key=value`. */
 export function formatAsText(json: string): string {
   const { level, time, msg, ...fields } = parse(json);
-  const pairs = Object.entries(fields).map(([key, value]) => `${key}=${quote(value)}`);
-  return `${[`time=${quote(time)}`, `level=${quote(level)}`, `msg=${quote(msg)}`, ...pairs].join(' ')}\n`;
+  const pairs = Object.entries({ time, level, msg, ...fields });
+  return `${pairs.map(([key, value]) => `${key}=${quote(value, BARE_IN_LOGRUS)}`).join(' ')}\n`;
 }
 
 function parse(json: string): Line {
@@ -87,9 +90,9 @@ function describeError(err: unknown): string {
   return stack.replace(/^/gm, '    ');
 }
 
-function quote(value: unknown): string {
+function quote(value: unknown, bare = /^[\w./:@+-]+$/): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return /^[\w./:@+-]+$/.test(text) ? text : JSON.stringify(text);
+  return bare.test(text) ? text : JSON.stringify(text);
 }
 
 function encodeControls(text: string): string {

@@ -19,6 +19,11 @@ export interface Blobs {
   find(repository: RepositoryName, digest: Digest): Promise<ContentStat | undefined>;
   /** Opens a blob or a part of it that lies within. Throws `blobUnknown`. */
   open(repository: RepositoryName, digest: Digest, range?: ByteRange): Promise<BlobReader>;
+  /**
+   * A URL under which the store gives the blob away by itself for some seconds; `undefined` if it has no such URLs. Throws
+   * `blobUnknown`.
+   */
+  presign(repository: RepositoryName, digest: Digest, seconds: number): Promise<string | undefined>;
   /** Keeps the bytes of a finished upload, which match the digest, as a blob of the repository. */
   admit(repository: RepositoryName, digest: Digest, write: StagedWrite): Promise<void>;
   /**
@@ -93,6 +98,14 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
       const reader = target === undefined ? undefined : await content.open(target, range);
       if (reader === undefined) throw unknownBlob(digest);
       return reader;
+    },
+
+    async presign(repository, digest, seconds) {
+      if (driver.presignRead === undefined) return undefined;
+      const target = await linked(repository, digest);
+      const url = target === undefined ? undefined : await content.presign(target, seconds);
+      if (url === undefined) throw unknownBlob(digest);
+      return url;
     },
 
     async admit(repository, digest, write) {

@@ -19,6 +19,11 @@ export interface Content {
   find(digest: Digest): Promise<ContentStat | undefined>;
   /** Opens content, or a part of it that lies within; `undefined` as for `find`. */
   open(digest: Digest, range?: ByteRange): Promise<ObjectReader | undefined>;
+  /**
+   * A URL under which the store itself gives the content away for some seconds; `undefined` if the content is absent or the
+   * store has no such URLs.
+   */
+  presign(digest: Digest, seconds: number): Promise<string | undefined>;
   /** Reads small content and checks every byte of it; `undefined` if it is absent, torn or wrong. */
   read(digest: Digest): Promise<Uint8Array | undefined>;
   /** Keeps small content under its digest. */
@@ -80,11 +85,18 @@ export function createContent(driver: StorageDriver): Content {
     if (stat !== undefined) await noteWhole(digest, stat.version);
   }
 
+  async function find(digest: Digest): Promise<ContentStat | undefined> {
+    const stat = await orAbsent(driver.stat(blobData(digest)));
+    if (stat === undefined || !(await orAbsent(isWhole(digest, stat)))) return undefined;
+    return { size: stat.size };
+  }
+
   return {
-    async find(digest) {
-      const stat = await orAbsent(driver.stat(blobData(digest)));
-      if (stat === undefined || !(await orAbsent(isWhole(digest, stat)))) return undefined;
-      return { size: stat.size };
+    find,
+
+    async presign(digest, seconds) {
+      if (driver.presignRead === undefined || (await find(digest)) === undefined) return undefined;
+      return driver.presignRead(blobData(digest), { seconds });
     },
 
     async open(digest, range) {

@@ -20,6 +20,7 @@
 //     uploads/<session id>                                  digest so far of an upload
 //   docker/registry/berth/verified/<algorithm>/<first two hex>/<hex>
 //                                                           version of a blob whose bytes were seen to match
+//   docker/registry/berth/servers/<id>                      sign of life of a server that works alone
 import { type Algorithm, algorithmOf, type Digest, hexOf, isDigest } from './digest.ts';
 import type { RepositoryName } from './name.ts';
 import type { Tag } from './reference.ts';
@@ -35,6 +36,10 @@ export const UPLOAD_MARKS: readonly string[] = ['_uploads', '_berth'];
 
 export const blobData = (digest: Digest) => `${ROOT}/blobs/${sharded(digest)}/data`;
 export const blobVerdict = (digest: Digest) => `docker/registry/berth/verified/${sharded(digest)}`;
+
+/** Signs of life of the servers that work on the store. */
+export const SERVERS = 'docker/registry/berth/servers';
+export const serverSign = (id: string) => `${SERVERS}/${id}`;
 
 export const repository = (name: RepositoryName) => `${REPOSITORIES}/${name}`;
 export const layerLink = (name: RepositoryName, digest: Digest) =>

@@ -1,11 +1,22 @@
-// Locks by name within this process: many may share one, or one has it alone. Waiters are served in their order.
+// Locks by name: many may share one, or one has it alone. The port, and the locks of a process that works alone.
+
+/** Holding a lock. Where several processes share the locks, one that stands still for long loses what it holds. */
+export interface Lease {
+  /** Differs from that of every other holder. */
+  readonly token: string;
+  /** Throws `unavailable` if the lock may be somebody else's by now. To be asked before a step that must not come late. */
+  confirm(): Promise<void>;
+}
 
 export interface Locks {
   /** Runs `work` while nobody has the name alone. */
-  shared<T>(name: string, work: () => Promise<T>): Promise<T>;
+  shared<T>(name: string, work: (lease: Lease) => Promise<T>): Promise<T>;
   /** Runs `work` while nobody else has the name at all. */
-  exclusive<T>(name: string, work: () => Promise<T>): Promise<T>;
+  exclusive<T>(name: string, work: (lease: Lease) => Promise<T>): Promise<T>;
 }
+
+/** Of a lock that cannot be lost. */
+const FOR_GOOD: Lease = { token: '', confirm: async () => undefined };
 
 interface Lock {
   sharers: number;
@@ -13,10 +24,11 @@ interface Lock {
   readonly queue: { readonly exclusive: boolean; readonly enter: () => void }[];
 }
 
+/** Locks within this process. Waiters are served in their order. */
 export function createLocks(): Locks {
   const locks = new Map<string, Lock>();
 
-  async function run<T>(name: string, exclusive: boolean, work: () => Promise<T>): Promise<T> {
+  async function run<T>(name: string, exclusive: boolean, work: (lease: Lease) => Promise<T>): Promise<T> {
     const lock = locks.get(name) ?? { sharers: 0, held: false, queue: [] };
     locks.set(name, lock);
     if (lock.queue.length > 0 || !isFree(lock, exclusive)) {
@@ -25,7 +37,7 @@ export function createLocks(): Locks {
       take(lock, exclusive);
     }
     try {
-      return await work();
+      return await work(FOR_GOOD);
     } finally {
       if (exclusive) lock.held = false;
       else lock.sharers -= 1;

@@ -78,11 +78,12 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
 
   async function putTagged(repository: RepositoryName, tag: Tag, push: CheckedPush): Promise<PushedManifest> {
     // Tags are moved one at a time, so that what the precondition saw still holds when the tag moves.
-    return locks.exclusive(`${repository}:${tag}`, async () => {
+    return locks.exclusive(`${repository}:${tag}`, async (lease) => {
       if (push.precondition !== undefined) {
         holdTo(push.precondition, await tags.resolve(repository, tag));
       }
       const pushed = await keep(repository, push.digest, push.bytes, push.manifest);
+      await lease.confirm();
       await tags.point(repository, tag, push.digest);
       return pushed;
     });

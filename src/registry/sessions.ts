@@ -2,6 +2,7 @@
 import type { StagedWrite } from '../../storage-drivers/driver.ts';
 import type { Digest } from './digest.ts';
 import { RegistryError } from './errors.ts';
+import type { Lease } from './locks.ts';
 import type { RepositoryName } from './name.ts';
 
 declare const brand: unique symbol;
@@ -24,8 +25,11 @@ export interface UploadSessions {
   create(session: UploadSession): Promise<void>;
   /** The session, also one that the `registry` image began in the same directory; `undefined` if there is none. */
   find(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined>;
-  /** Keeps the progress of a session. The bytes are durable before this is called. */
-  save(session: UploadSession): Promise<void>;
+  /**
+   * Keeps the progress of a session. The bytes are durable before this is called. Throws `unavailable` if the lease on the
+   * session's id is lost.
+   */
+  save(session: UploadSession, lease: Lease): Promise<void>;
   /** Forgets a session and everything that was kept under its id. */
   remove(session: UploadSession): Promise<void>;
 }

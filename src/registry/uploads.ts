@@ -18,8 +18,8 @@ import {
 } from './digest.ts';
 import { isRefusal, RegistryError } from './errors.ts';
 import { receive } from './incoming.ts';
-import { uploadData } from './layout.ts';
-import type { Locks } from './locks.ts';
+import { blobData, uploadData } from './layout.ts';
+import type { Lease, Locks } from './locks.ts';
 import type { RepositoryName } from './name.ts';
 import { parseSessionId, type SessionId, type UploadSession, type UploadSessions } from './sessions.ts';
 
@@ -105,13 +105,13 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
   function alone<T>(
     repository: RepositoryName,
     text: string,
-    work: (session: UploadSession) => Promise<T>,
+    work: (session: UploadSession, lease: Lease) => Promise<T>,
   ): Promise<T> {
     const id = parseSessionId(text);
-    return locks.exclusive(id, async () => {
+    return locks.exclusive(id, async (lease) => {
       const session = await require(repository, id);
       try {
-        return await work(session);
+        return await work(session, lease);
       } catch (error) {
         if (!isKeyNotFound(error)) throw error;
         await discard(session);
@@ -120,10 +120,12 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     });
   }
 
-  function digesterFor({ id, write }: UploadSession, algorithm: Algorithm): Digester | undefined {
+  /** The digester that has seen exactly the bytes of the session; none where another process has written some of them. */
+  function digesterFor({ id, write, digest }: UploadSession, algorithm: Algorithm): Digester | undefined {
     const live = digesters.get(id);
+    const hasSeenAll = live?.size === write.size && (write.size === 0 || live.digester.digest() === digest);
     // A copy: an append that fails must not have been counted.
-    if (live?.size === write.size) return live.digester.copy();
+    if (live !== undefined && hasSeenAll) return live.digester.copy();
     return write.size === 0 ? createDigester(algorithm) : undefined;
   }
 
@@ -146,9 +148,10 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     session: UploadSession,
     chunk: Chunk,
     algorithm: Algorithm,
+    lease: Lease,
   ): Promise<UploadSession> {
     const extension = await extend(session, chunk, algorithm);
-    await sessions.save(extension.session);
+    await sessions.save(extension.session, lease);
     throwIfBroken(extension);
     return extension.session;
   }
@@ -161,7 +164,20 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     return hashOf(await driver.openStaged(durable), algorithm);
   }
 
+  /** The upload, on its way straight to the place of the blob if nothing of it is there yet: that saves a store a copy. */
+  function aimAt(digest: Digest, session: UploadSession): UploadSession {
+    const { write } = session;
+    if (write.size > 0 || write.detail !== undefined) return session;
+    return { ...session, write: newStagedWrite(write.key, blobData(digest)) };
+  }
+
   async function close(session: UploadSession, digest: Digest): Promise<void> {
+    const { target } = session.write;
+    // The client began to close the upload under another digest, and broke off.
+    if (target !== undefined && target !== blobData(digest)) {
+      await discard(session);
+      throw new RegistryError('uploadUnknown');
+    }
     const actual = await digestOfUpload(session, algorithmOf(digest));
     if (actual !== digest) {
       await discard(session);
@@ -190,26 +206,30 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     },
 
     append(repository, id, chunk) {
-      return alone(repository, id, async (session) =>
-        statusOf(await extendAndSave(session, chunk, CANONICAL_ALGORITHM)),
+      return alone(repository, id, async (session, lease) =>
+        statusOf(await extendAndSave(session, chunk, CANONICAL_ALGORITHM, lease)),
       );
     },
 
     finish(repository, id, digest, chunk) {
-      return alone(repository, id, async (session) => {
+      return alone(repository, id, async (session, lease) => {
         const whole =
-          chunk === undefined ? session : await extendAndSave(session, chunk, algorithmOf(digest));
+          chunk === undefined
+            ? session
+            : await extendAndSave(aimAt(digest, session), chunk, algorithmOf(digest), lease);
+        await lease.confirm();
         await close(whole, digest);
         await sessions.remove(whole);
       });
     },
 
     async push(repository, digest, chunk) {
-      const session = newSession(repository);
+      let session = aimAt(digest, newSession(repository));
       try {
         const extension = await extend(session, chunk, algorithmOf(digest));
+        session = extension.session;
         throwIfBroken(extension);
-        await close(extension.session, digest);
+        await close(session, digest);
       } catch (error) {
         await discard(session);
         throw error;
@@ -217,7 +237,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     },
 
     cancel(repository, id) {
-      return alone(repository, id, discard);
+      return alone(repository, id, (session) => discard(session));
     },
   };
 }

@@ -3,7 +3,9 @@
 const LARGE_LENGTH = 1024 * 1024;
 const SMALL_LENGTH = 64 * 1024;
 /** Bytes lent out at most in large buffers, and kept for the next reader when none reads. */
-const BUDGET = 64 * LARGE_LENGTH;
+const BUDGET = 32 * LARGE_LENGTH;
+/** Small buffers kept for the next reader: made anew for every read, they would pile up until they are collected. */
+const KEPT_SMALL = 256;
 
 export interface BufferPool {
   /**
@@ -18,23 +20,26 @@ export interface BufferPool {
 }
 
 export function createBufferPool(): BufferPool {
-  const free: Uint8Array<ArrayBuffer>[] = [];
+  const freeLarge: Uint8Array<ArrayBuffer>[] = [];
+  const freeSmall: Uint8Array<ArrayBuffer>[] = [];
   let lent = 0;
 
   return {
     borrow(wanted) {
       const length = Math.min(wanted, LARGE_LENGTH);
       if (length <= SMALL_LENGTH || lent + length > BUDGET) {
-        return allocate(Math.min(length, SMALL_LENGTH));
+        const kept = length >= SMALL_LENGTH ? freeSmall.pop() : undefined;
+        return kept ?? allocate(Math.min(length, SMALL_LENGTH));
       }
       lent += length;
-      const kept = length === LARGE_LENGTH ? free.pop() : undefined;
+      const kept = length === LARGE_LENGTH ? freeLarge.pop() : undefined;
       return kept ?? allocate(length);
     },
 
     giveBack(buffer) {
       forget(buffer);
-      if (buffer.length === LARGE_LENGTH) free.push(buffer);
+      if (buffer.length === LARGE_LENGTH) freeLarge.push(buffer);
+      if (buffer.length === SMALL_LENGTH && freeSmall.length < KEPT_SMALL) freeSmall.push(buffer);
     },
 
     forget,

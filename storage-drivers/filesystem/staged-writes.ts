@@ -4,7 +4,7 @@ import { type FileHandle, open, rename, stat, unlink, utimes } from 'node:fs/pro
 import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
-import { writeInBatches } from './batches.ts';
+import { createBatchWriter } from './batches.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { errorCode, isAbsence, missing, orMissing } from './errors.ts';
 
@@ -20,6 +20,8 @@ export interface StagedFiles {
 }
 
 export function createStagedFiles(directories: DurableDirectories, writes: AtomicWrites): StagedFiles {
+  const writeInBatches = createBatchWriter();
+
   return {
     async append(path, size, content) {
       const handle = await openForAppend(path, size);

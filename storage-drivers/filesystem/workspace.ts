@@ -55,19 +55,32 @@ async function clearTrash({ trash }: Workspace): Promise<void> {
 async function clearIncoming({ incoming }: Workspace, scope: string): Promise<void> {
   for (const name of await readdir(incoming)) {
     const path = join(incoming, name);
-    if (isOfDeadNeighbour(name, scope) || (await isAbandoned(path))) await discard(path);
+    const owner = neighbourOf(name, scope);
+    const isDead = owner !== undefined && !isAlive(owner);
+    const oldest = owner === process.pid ? processStart() : Date.now() - ABANDONED_AFTER_MS;
+    if (isDead || (await isOlder(path, oldest))) await discard(path);
   }
 }
 
-function isOfDeadNeighbour(name: string, scope: string): boolean {
+/** The id of the process that the file belongs to, if that says something here. */
+function neighbourOf(name: string, scope: string): number | undefined {
   const [, owner, pid] = TEMPORARY_NAME.exec(name) ?? [];
-  return owner === scope && pid !== undefined && !isAlive(Number(pid));
+  return owner === scope && pid !== undefined ? Number(pid) : undefined;
 }
 
-async function isAbandoned(path: string): Promise<boolean> {
+/**
+ * A container that is started again often has the id of its namespace again, and its one process the same id: what is older
+ * than this process is of such a predecessor.
+ */
+function processStart(): number {
+  return Date.now() - process.uptime() * 1000;
+}
+
+/** @param time milliseconds since the epoch */
+async function isOlder(path: string, time: number): Promise<boolean> {
   try {
     const { mtimeMs } = await stat(path);
-    return mtimeMs < Date.now() - ABANDONED_AFTER_MS;
+    return mtimeMs < time;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false;
     throw error;

@@ -102,22 +102,6 @@ describe('the traps of the registry image', () => {
     }
   });
 
-  test('redis has the names of version 2, of 3.0 and of 3.1', () => {
-    for (const name of [
-      'ADDR',
-      'ADDRS',
-      'OPTIONS_ADDRS',
-      'POOL_MAXIDLE',
-      'MAXIDLECONNS',
-      'TLS_CERTIFICATE',
-    ]) {
-      const { warnings } = loadVariables({ [`REGISTRY_REDIS_${name}`]: '1' });
-      assert.deepEqual(warnings, [
-        `redis (REGISTRY_REDIS_${name}): not offered by Berth and without effect; nothing uses Redis`,
-      ]);
-    }
-  });
-
   test('a colon or a bracket in an address is not YAML to the server', () => {
     for (const addr of [':5000', '0.0.0.0:5000', '[::1]:5000', '[::]:80', '0:53']) {
       const load = () => loadVariables({ REGISTRY_HTTP_ADDR: addr }).configuration.http.addr;

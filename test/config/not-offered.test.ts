@@ -3,8 +3,6 @@ import { describe, test } from 'node:test';
 import { loadText, loadVariables, problemsOf } from './load-text.ts';
 
 const REFUSED = {
-  'storage.s3': 'storage: { s3: { bucket: b } }',
-  'storage.s3aws': 'storage: { s3aws: }',
   'storage.gcs': 'storage: gcs',
   'storage.azure': 'storage: { azure: { accountname: a } }',
   'storage.oss': 'storage: { oss: {} }',
@@ -15,6 +13,7 @@ const REFUSED = {
   'http.tls': 'http: { tls: { certificate: /c, key: /k } }',
   'http.h2c.enabled': 'http: { h2c: { enabled: yes } }',
   'proxy.remoteurl': 'proxy: { remoteurl: https://registry-1.docker.io }',
+  'redis.tlsconfig': 'redis: { addrs: [localhost:6379], tlsconfig: { insecureskipverify: true } }',
   'policy.repository.classes': 'policy: { repository: { classes: [image] } }',
 };
 
@@ -28,7 +27,9 @@ const WITHOUT_EFFECT = {
   reporting: 'reporting: { bugsnag: { apikey: k } }',
   'http.debug': 'http: { debug: { addr: ":5001" } }',
   notifications: 'notifications: { endpoints: [{ name: a, url: http://localhost/ }] }',
-  redis: 'redis: { addrs: [localhost:6379] }',
+  'redis.readonly': 'redis: { readonly: true }',
+  'redis.routerandomly': 'redis: { addrs: [localhost:6379], routerandomly: true }',
+  'redis.tls.clientcas': 'redis: { tls: { clientcas: [/ca.pem] } }',
   compatibility: 'compatibility: { schema1: { enabled: true } }',
   'validation.enabled': 'validation: { enabled: true }',
 };
@@ -36,6 +37,8 @@ const WITHOUT_EFFECT = {
 const ACCEPTED = [
   'storage: { cache: { blobdescriptor: inmemory, blobdescriptorsize: 10 }, redirect: { disable: "true" } }',
   'storage: { cache: { layerinfo: inmemory } }',
+  'redis: { addr: "r:1", pool: { maxidle: 16, maxactive: 64, idletimeout: 300s }, tls: { enabled: false } }',
+  'redis: { addrs: [r:1], maxidleconns: 16, poolsize: 64, connmaxidletime: 300s, readonly: false, tlsconfig: }',
   'auth: none',
   'auth: { none: {} }',
   'http: { http2: { disabled: true }, h2c: { enabled: false } }',

@@ -104,11 +104,14 @@ test('what a crash left is cleared away at the start, but nothing of a live proc
   const [scope] = left.split('.');
   const names = {
     live: `${scope}.${process.pid}.00000000-0000-0000-0000-000000000000`,
+    predecessor: `${scope}.${process.pid}.22222222-0000-0000-0000-000000000000`,
     elsewhere: `${'0'.repeat(12)}.${pid}.00000000-0000-0000-0000-000000000000`,
     old: `${'0'.repeat(12)}.1.11111111-0000-0000-0000-000000000000`,
   };
   for (const name of Object.values(names)) await writeFile(join(incoming, name), 'x');
   await utimes(join(incoming, names.old), 0, 0);
+  const beforeThisProcess = Date.now() / 1000 - process.uptime() - 1;
+  await utimes(join(incoming, names.predecessor), beforeThisProcess, beforeThisProcess);
 
   const driver = await createFilesystemDriver({ rootDirectory: root });
   assert.deepEqual(await readdir(incoming), [names.elsewhere, names.live].toSorted());

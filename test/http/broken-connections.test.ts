@@ -7,6 +7,7 @@ import { assertRefused, bytesOf, headerOf } from '../support/answers.ts';
 import { type Http, openRegistry } from '../support/app.ts';
 import { beginUpload, blobOf, EMPTY_CONFIG, manifestOf, pushBlob, withQuery } from '../support/content.ts';
 import { answerIn, exchange, open, received, receivedUntil } from '../support/raw-http.ts';
+import { turns } from '../support/slow-driver.ts';
 
 /** Sends the head of a request and a part of the body that it announces, and breaks off. */
 async function breakOff(port: number, line: string, headers: readonly string[], part: string): Promise<void> {
@@ -59,20 +60,31 @@ test('a PUT that breaks off leaves the upload open', async (t) => {
     .expect(201);
 });
 
-test('a push in one request that breaks off leaves nothing', async (t) => {
-  const { http, port, driver } = await openRegistry(t);
+test('a push in one request that breaks off leaves nothing, nor staged bytes', async (t) => {
+  const inner = createMemoryDriver();
+  const aborted = Promise.withResolvers<string>();
+  const driver = {
+    ...inner,
+    abort(write: Parameters<typeof inner.abort>[0]) {
+      aborted.resolve(write.key);
+      return inner.abort(write);
+    },
+  };
+  const { http, port } = await openRegistry(t, { driver });
   const { digest } = blobOf('0123456789');
   const line = `POST /v2/app/blobs/uploads/?digest=${digest}`;
   await breakOff(port, line, ['Content-Length: 10'], '01234');
+  assert.match(await aborted.promise, /\/_uploads\/[0-9a-f-]{36}\/data$/);
   await http.get(`/v2/app/blobs/${digest}`).expect(404);
   assert.deepEqual(await driver.list(''), []);
 });
 
 test('a manifest that breaks off is not kept', async (t) => {
-  const { http, port } = await openRegistry(t);
+  const { http, port, logLines } = await openRegistry(t);
   await pushBlob(http, 'app', EMPTY_CONFIG);
   const whole = manifestOf().toString();
   await breakOff(port, 'PUT /v2/app/manifests/latest', [`Content-Length: ${whole.length + 1}`], whole);
+  while (!logLines.some((line) => line.includes('"http.request.method":"PUT"'))) await turns(1);
   await http.get('/v2/app/manifests/latest').expect(404);
 });
 
@@ -110,6 +122,22 @@ test('an upload that is refused is answered before its body has come', async (t)
   socket.write(`${line}\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\nthe first bytes`);
   assert.match(await receivedUntil(socket, /BLOB_UPLOAD_UNKNOWN/), /^HTTP\/1\.1 404 /);
   socket.destroy();
+});
+
+test('a chunk that goes on beyond its Content-Range is refused before its end, and undone', async (t) => {
+  const { http, port } = await openRegistry(t);
+  const location = await beginUpload(http, 'app');
+  const socket = await open(port);
+  const headers = 'Host: a\r\nContent-Range: 0-4\r\nTransfer-Encoding: chunked';
+  socket.write(`PATCH ${location} HTTP/1.1\r\n${headers}\r\n\r\n6\r\n012345\r\n`);
+  assert.match(await receivedUntil(socket, /SIZE_INVALID/), /^HTTP\/1\.1 400 /);
+  socket.destroy();
+  assert.equal(await rangeOf(http, location), '0-0');
+  const { digest } = blobOf('01234');
+  await http
+    .put(withQuery(location, `digest=${digest}`))
+    .send('01234')
+    .expect(201);
 });
 
 test('a client that asks first is told to go on', async (t) => {

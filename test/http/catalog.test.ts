@@ -22,6 +22,7 @@ async function follow(http: Http, start: string): Promise<unknown[]> {
     const { repositories } = jsonOf(answer);
     assert.ok(Array.isArray(repositories));
     seen.push(...repositories);
+    assert.ok(seen.length <= names.length, 'the pages go round');
     next = answer.headers['link'] && /^<(\/[^>]+)>; rel="next"$/.exec(headerOf(answer, 'Link'))?.[1];
   }
   return seen;

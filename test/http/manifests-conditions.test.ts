@@ -41,22 +41,6 @@ test('If-None-Match with a digest refuses to put the tag where it is', async (t)
   await put(other, `"${blobOf('something else').digest}"`).expect(201);
 });
 
-test('of many clients that replace what they have seen one succeeds', async (t) => {
-  const { http } = await openRegistry(t);
-  const { digest } = await pushImage(http, 'app', 'latest');
-  const manifests = Array.from({ length: 8 }, (_, number) =>
-    manifestOf({ fields: { annotations: { number: String(number) } } }),
-  );
-  const answers = await Promise.all(
-    manifests.map((bytes) => putManifest(http, 'app', 'latest', bytes).set('If-Match', `"${digest}"`)),
-  );
-  const statuses = answers.map((answer) => answer.status).sort();
-  assert.deepEqual(statuses, [201, ...Array.from({ length: 7 }, () => 412)]);
-  const winner = answers.find((answer) => answer.status === 201);
-  const { headers } = await http.get('/v2/app/manifests/latest').expect(200);
-  assert.equal(headers['docker-content-digest'], winner?.headers['docker-content-digest']);
-});
-
 for (const algorithm of algorithms) {
   test(`a push by ${algorithm} digest sets all tags that it names, and says which`, async (t) => {
     const { http } = await openRegistry(t);

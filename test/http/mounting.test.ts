@@ -105,6 +105,18 @@ test('a blob that was deleted everywhere is mounted from nowhere', async (t) => 
   await assertSession(http, `mount=${digest}`);
 });
 
+test('a blob that is torn in the store is mounted from nowhere, and the upload heals it for all', async (t) => {
+  const { http, driver } = await openRegistry(t);
+  const digest = await pushBlob(http, 'source', 'shared');
+  const hex = digest.slice('sha256:'.length);
+  await driver.write(`docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`, Buffer.from('sha'));
+  await http.post(`/v2/target/blobs/uploads/?mount=${digest}&from=source`).expect(202);
+  await http.post(`/v2/target/blobs/uploads/?mount=${digest}`).expect(202);
+  await http.get(`/v2/target/blobs/${digest}`).expect(404);
+  await pushBlob(http, 'target', 'shared');
+  await http.get(`/v2/source/blobs/${digest}`).expect(200);
+});
+
 test('a target of an illegal name is refused, mount or not', async (t) => {
   const { http } = await openRegistry(t);
   const digest = await pushBlob(http, 'source', 'shared');

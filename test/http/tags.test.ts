@@ -46,6 +46,7 @@ for (const size of [1, 2, 3, 9, 10, 11]) {
       const { tags: listed } = jsonOf(answer);
       assert.ok(Array.isArray(listed) && listed.length > 0 && listed.length <= size);
       seen.push(...listed);
+      assert.ok(seen.length <= tags.length, 'the pages go round');
       next = answer.headers['link'] && /^<([^>]+)>; rel="next"$/.exec(headerOf(answer, 'Link'))?.[1];
     }
     assert.deepEqual(seen, tags);
@@ -133,6 +134,21 @@ test('names that no tag can have, as others may leave them in the store, are not
   }
   await driver.write(`${left}/a-file`, Buffer.from('?'));
   assert.deepEqual(jsonOf(await http.get('/v2/app/tags/list').expect(200))['tags'], ['good']);
+});
+
+test('a tag that points nowhere, as a crash leaves it, is not listed and makes no page shorter', async (t) => {
+  const { http, driver } = await openRegistry(t);
+  const { bytes } = await pushImage(http, 'app', 'd');
+  await pushManifest(http, 'app', 'e', bytes);
+  const left = 'docker/registry/v2/repositories/app/_manifests/tags';
+  await driver.write(`${left}/a/current/link`, Buffer.alloc(0));
+  await driver.write(`${left}/b/index/sha256/x/link`, Buffer.from('sha256:'));
+  for (const tag of ['a', 'b'])
+    assertRefused(await http.get(`/v2/app/manifests/${tag}`), 404, 'MANIFEST_UNKNOWN');
+  assert.deepEqual(jsonOf(await http.get('/v2/app/tags/list').expect(200))['tags'], ['d', 'e']);
+  const page = await http.get('/v2/app/tags/list?n=1').expect(200);
+  assert.deepEqual(jsonOf(page)['tags'], ['d']);
+  assert.equal(page.headers['link'], '</v2/app/tags/list?last=d&n=1>; rel="next"');
 });
 
 test('names that no tag can have do not end a list that is read in pages', async (t) => {

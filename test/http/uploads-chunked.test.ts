@@ -165,12 +165,3 @@ test('chunks that are sent at once take turns: none is lost and none mixed with 
   const { digest } = blobOf(order.map((letter) => letter.repeat(100_000)).join(''));
   await http.put(withQuery(location, `digest=${digest}`)).expect(201);
 });
-
-test('of two chunks for the same place one is taken, and the other is refused with 416', async (t) => {
-  const { http } = await openRegistry(t);
-  const location = await beginUpload(http, 'app');
-  const send = (text: string) => http.patch(location).set('Content-Range', '0-4').send(text);
-  const answers = await Promise.all([send('first'), send('other')]);
-  assert.deepEqual(answers.map((answer) => answer.status).sort(), [202, 416]);
-  assert.equal((await http.get(location).expect(204)).headers['range'], '0-4');
-});

@@ -34,6 +34,8 @@ export function run(cleaner: Cleaner, command: readonly string[], options: RunOp
     cwd: options.directory ?? repositoryRoot,
     env: { ...withoutSettings(process.env), ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, so that nothing of it outlives the test.
+    detached: true,
   });
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
@@ -58,9 +60,9 @@ export function run(cleaner: Cleaner, command: readonly string[], options: RunOp
 
 /** Runs a command to its end. */
 export async function runToEnd(cleaner: Cleaner, command: readonly string[], options: RunOptions = {}) {
-  const process = run(cleaner, command, options);
-  const code = await process.exited;
-  return { code, stdout: process.stdout(), stderr: process.stderr() };
+  const { exited, stdout, stderr } = run(cleaner, command, options);
+  const code = await exited;
+  return { code, stdout: stdout(), stderr: stderr() };
 }
 
 function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
@@ -75,7 +77,11 @@ function collect(stream: NodeJS.ReadableStream): () => string {
   return () => text;
 }
 
-async function killAndWait(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
-  child.kill('SIGKILL');
+async function killAndWait({ pid }: ChildProcess, exited: Promise<unknown>): Promise<void> {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of the group is gone already.
+  }
   await exited;
 }

@@ -43,7 +43,8 @@ test('npm start takes a configuration file, and passes a signal on', async (cont
   const { directory, environment, port } = await prepare(context);
   const file = join(directory, 'config.yml');
   await writeFile(file, 'version: 0.1\nstorage: { inmemory: {} }\n');
-  const npm = run(context, ['npm', 'start', '--', file], { environment });
+  // Without prestart: packages are not installed anew under the feet of other tests.
+  const npm = run(context, ['npm', 'start', '--ignore-scripts', '--', file], { environment });
   await npm.printed(UP);
   await assertAnswers(port);
   npm.kill('SIGTERM');
@@ -90,6 +91,18 @@ test('a unix socket that a killed server left does not keep the next one from st
   await next.printed(UP);
 });
 
+test('a unix socket that another server listens on is left to it', async (context) => {
+  const { directory } = await prepare(context);
+  const socketPath = join(directory, 'berth.sock');
+  const other = createServer().listen(socketPath);
+  await once(other, 'listening');
+  context.after(() => void other.close());
+  const environment = { REGISTRY_HTTP_NET: 'unix', REGISTRY_HTTP_ADDR: socketPath };
+  const ended = await runToEnd(context, [...berth, 'serve'], { directory, environment });
+  assertRefusedToStart(ended, /^.*berth\.sock is in use already; .*\n$/);
+  await access(socketPath);
+});
+
 test('a port that is in use is named in one line', async (context) => {
   const { directory, environment, port } = await prepare(context);
   const other = createServer().listen(port, '127.0.0.1');
@@ -122,7 +135,7 @@ test('a configuration with mistakes is refused in one message that names all of 
 
 test('a configuration file that is not there is named', async (context) => {
   const ended = await runToEnd(context, [...berth, 'serve', '/nowhere/config.yml']);
-  assertRefusedToStart(ended, /^.*\/nowhere\/config\.yml.*\n$/);
+  assertRefusedToStart(ended, /^The configuration has a problem:\n {2}\/nowhere\/config\.yml: .*\n$/);
 });
 
 test('check-config says that a configuration is in order, and runs nothing', async (context) => {

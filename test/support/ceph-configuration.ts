@@ -11,7 +11,7 @@ export interface CephCluster {
 }
 
 /** Most bytes that the store takes. Its file is sparse. A store that is filled up does not come back. */
-const STORE_LENGTH = 8 * 1024 ** 3;
+const STORE_LENGTH = 32 * 1024 ** 3;
 
 export function cephConfiguration({ id, directory, monitorPort, port }: CephCluster): string {
   return `

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import type { S3Settings } from '../../storage-drivers/s3/settings.ts';
 import { cephConfiguration } from './ceph-configuration.ts';
 import { runCommand } from './command.ts';
 import { type Cleaner, inReverse, privateDirectory, startDaemon } from './processes.ts';
@@ -20,6 +21,15 @@ export interface S3Store {
   createBucket(): Promise<string>;
   /** A client with the SDK's own defaults where the gateway can bear them, for looking at what is really there. */
   client(): S3Client;
+}
+
+/** The driver's settings for a bucket of the store. */
+export function settingsFor(
+  store: S3Store,
+  more: Partial<S3Settings> & { readonly bucket: string },
+): S3Settings {
+  const { endpoint: regionendpoint, region, accessKey: accesskey, secretKey: secretkey } = store;
+  return { regionendpoint, region, accesskey, secretkey, ...more };
 }
 
 /** Why there can be no store here, in words for node:test's `skip`; `false` if there can. */

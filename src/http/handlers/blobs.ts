@@ -19,11 +19,29 @@ export interface BlobHandlersDependencies {
   readonly blobs: Blobs;
   readonly pace: PaceSettings;
   readonly deleteEnabled: boolean;
+  /** Whether a client may be sent to the store itself. */
+  readonly mayRedirect: (ctx: RequestContext) => boolean;
 }
 
+/** As long as the URLs of the `registry` image hold. */
+const REDIRECT_SECONDS = 20 * 60;
 const BLOB_TYPE = 'application/octet-stream';
 
-export function createBlobHandlers({ blobs, pace, deleteEnabled }: BlobHandlersDependencies): BlobHandlers {
+export function createBlobHandlers(dependencies: BlobHandlersDependencies): BlobHandlers {
+  const { blobs, pace, deleteEnabled, mayRedirect } = dependencies;
+
+  /** Sends the client to the store, if that can be. Says so only for this one, and only for now. */
+  async function redirect(ctx: RequestContext, { repository, digest }: BlobAddress): Promise<boolean> {
+    if (!mayRedirect(ctx)) return false;
+    const url = await blobs.presign(repository, digest, REDIRECT_SECONDS);
+    if (url === undefined) return false;
+    ctx.set('Location', url);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set('Docker-Content-Digest', digest);
+    replyEmpty(ctx, 307);
+    return true;
+  }
+
   async function sendWhole(ctx: RequestContext, reader: BlobReader): Promise<void> {
     ctx.status = 200;
     ctx.set('Content-Type', BLOB_TYPE);
@@ -85,6 +103,7 @@ export function createBlobHandlers({ blobs, pace, deleteEnabled }: BlobHandlersD
         ctx.set('Content-Length', String(size));
         return;
       }
+      if (await redirect(ctx, at)) return;
       describe(ctx, at.digest);
       if (ctx.get('Range') !== '') return sendRanges(ctx, at);
       return sendWhole(ctx, await blobs.open(at.repository, at.digest));

@@ -1,0 +1,73 @@
+// Coordination over Redis, for as many replicas as there are.
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import type { Coordination } from './coordination.ts';
+import { connectRedis, type RedisSettings } from './redis.ts';
+import { createRedisLocks } from './redis-locks.ts';
+import { createRedisSessions } from './redis-sessions.ts';
+
+export interface RedisCoordinationSettings
+  extends Omit<RedisSettings, 'tls' | 'commandTimeoutMs' | 'connectTimeoutMs'> {
+  /** Paths of PEM files. */
+  readonly tls?: TlsFiles | undefined;
+  /** How long an answer and a connection are waited for, in milliseconds. */
+  readonly readtimeout: number;
+  readonly dialtimeout: number;
+}
+
+interface TlsFiles {
+  readonly certificate?: string | undefined;
+  readonly key?: string | undefined;
+  readonly rootcas: readonly string[];
+}
+
+/** A replica that stands still for this long loses its locks. */
+const LEASE_MS = 15_000;
+const LOCK_WAIT_MS = 30_000;
+/** Whoever uploads while Redis stands still is told within two seconds. */
+const LONGEST_ANSWER_MS = 1_500;
+
+/**
+ * Connects to Redis and comes back when that has succeeded or has to wait: without Redis pulls go on, and uploads are refused
+ * until it is there. Idle uploads are remembered for `uploadTtlMs` milliseconds. Throws RedisRefusedError if Redis does not
+ * let this server in, and system errors of the files.
+ */
+export async function createRedisCoordination(
+  driver: StorageDriver,
+  settings: RedisCoordinationSettings,
+  uploadTtlMs: number,
+  log: Logger,
+): Promise<Coordination> {
+  const redis = connectRedis({
+    ...settings,
+    tls: settings.tls && (await readTls(settings.tls)),
+    commandTimeoutMs: Math.min(settings.readtimeout, LONGEST_ANSWER_MS),
+    connectTimeoutMs: settings.dialtimeout,
+  });
+  redis.onChange((state, error) => {
+    if (state === 'up') log.info('Redis is there');
+    else log.error({ err: error }, 'Redis is away: pulls go on, uploads are refused until it is back');
+  });
+  try {
+    if (!(await redis.firstContact()))
+      log.error('Redis does not answer yet: uploads are refused until it does');
+  } catch (error) {
+    await redis.close();
+    throw error;
+  }
+  return {
+    locks: createRedisLocks(redis, { leaseMs: LEASE_MS, waitMs: LOCK_WAIT_MS }),
+    sessions: createRedisSessions(driver, redis, { ttlMs: uploadTtlMs }),
+    close: () => redis.close(),
+  };
+}
+
+async function readTls({ certificate, key, rootcas }: TlsFiles) {
+  const read = (path: string) => readFile(path, 'utf8');
+  return {
+    ...(rootcas.length > 0 && { ca: await Promise.all(rootcas.map(read)) }),
+    ...(certificate !== undefined && { cert: await read(certificate) }),
+    ...(key !== undefined && { key: await read(key) }),
+  };
+}

@@ -1,0 +1,85 @@
+// What is remembered of an upload session, wherever that is: its start, in the form of the `registry` image, and a note on
+// how far it is.
+import { z } from 'zod';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { orAbsent } from '../registry/content.ts';
+import { isDigest } from '../registry/digest.ts';
+import { uploadStartedAt } from '../registry/layout.ts';
+import type { RepositoryName } from '../registry/name.ts';
+import type { SessionId, UploadSession } from '../registry/sessions.ts';
+
+const noteSchema = z.object({
+  write: z.object({
+    size: z.int().nonnegative(),
+    target: z.string().optional(),
+    detail: z.json().optional(),
+  }),
+  digest: z.string().refine(isDigest).optional(),
+});
+
+/** How far a session is: its staged write, and the digest of what was written. */
+export type Note = z.infer<typeof noteSchema>;
+
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
+export function formatNote({ write: { size, target, detail }, digest }: UploadSession): string {
+  return JSON.stringify({ write: { size, target, detail }, digest });
+}
+
+/** The note; `undefined` for one that is torn. */
+export function parseNote(content: Uint8Array): Note | undefined {
+  try {
+    return noteSchema.safeParse(JSON.parse(Buffer.from(content).toString())).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * How far an upload is. Where the store shows staged bytes, as a directory does, they overrule the note: the other server may
+ * have added to them, or a crash have come in between. Elsewhere the note is all there is.
+ */
+export function progressOf(
+  key: string,
+  note: Note | undefined,
+  visibleSize: number | undefined,
+): Pick<UploadSession, 'write' | 'digest'> {
+  if (note === undefined || (visibleSize !== undefined && visibleSize !== note.write.size)) {
+    return { write: { key, size: visibleSize ?? 0 } };
+  }
+  const { size, target, detail } = note.write;
+  const write = {
+    key,
+    size,
+    ...(target !== undefined && { target }),
+    ...(detail !== undefined && { detail }),
+  };
+  return { write, ...(note.digest && { digest: note.digest }) };
+}
+
+/** Writes when an upload began, durably: RFC 3339 in UTC with seconds, as the `registry` image writes and reads it. */
+export async function writeStartedAt(
+  driver: StorageDriver,
+  { repository, id, startedAt }: UploadSession,
+): Promise<void> {
+  const text = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
+  await driver.write(uploadStartedAt(repository, id), Buffer.from(text));
+}
+
+/** When an upload began; `undefined` if there is none, or its file is torn. */
+export async function readStartedAt(
+  driver: StorageDriver,
+  repository: RepositoryName,
+  id: SessionId,
+): Promise<Date | undefined> {
+  const content = await orAbsent(driver.read(uploadStartedAt(repository, id)));
+  return content === undefined ? undefined : parseStartedAt(content);
+}
+
+/** When an upload began; `undefined` for a file that a crash left empty or torn. */
+export function parseStartedAt(content: Uint8Array): Date | undefined {
+  const text = Buffer.from(content).toString('latin1').trim();
+  // Date reads the torn `2026-11-` as well.
+  const date = new Date(RFC_3339.test(text) ? text : Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}

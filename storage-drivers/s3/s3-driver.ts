@@ -1,0 +1,126 @@
+// Objects in a bucket: the key `a/b` is the object `<rootdirectory>/a/b`, just as the `registry` image has it, so that either
+// can work on a bucket of the other.
+//
+// Objects are made by PutObject, CopyObject or CompleteMultipartUpload, each of which shows the whole of it in one step. A
+// staged write is not an object that grows, which S3 does not have. It is, under its staged key:
+//
+//   <staged key>/piece.<id>         bytes of the write; never changed after they were put, so that any state of the write that
+//                                   names them can be gone on with, and a request that is sent twice does no harm
+//   <staged key>/multipart.<id>     a marker: a multipart upload is under way, and where
+//
+// The detail of the write (staged-detail.ts) names the pieces in order. What it does not name is garbage of an attempt that
+// failed, which nobody reads, and which goes with the staged key. In the order in which it happens:
+//
+//   append, up to 15 MiB   PUT piece. With small pieces before it that make 5 MiB together, or 32 of a kind, they are read and
+//                          put again as one with it (compaction.ts): no piece is smaller than 5 MiB for long
+//   append, longer         CreateMultipartUpload on a new piece, PUT marker, parts (two on their way while the next one is
+//                          gathered), Complete. It begins with the small pieces that were there, and is one large piece
+//   append with a target   the same, but on the target itself and without Complete: the detail keeps the ETags of the parts
+//   commit                 one piece: CopyObject, or in parts if it is long. Several: a multipart upload on the key, of
+//                          copied parts, the small pieces at the end as its last part. On the target: Complete. Then the
+//                          pieces and markers are deleted; if that fails, they are garbage
+//   abort, delete          the uploads that the markers name are ended, then everything below the key is deleted
+//
+// Pieces that a merge replaced are deleted one append later, so that the state before the merge is good until the one
+// after it has come back.
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import type { StorageDriver } from '../driver.ts';
+import { isKeyNotFound } from '../errors.ts';
+import { watchSource } from '../watched-source.ts';
+import { type Bucket, openBucket } from './bucket.ts';
+import { createClients } from './clients.ts';
+import { removeTree } from './deletion.ts';
+import { asDriverError, hasName } from './errors.ts';
+import { listPrefix } from './listing.ts';
+import { openObject, readObject } from './objects.ts';
+import { lengthsOf, type S3Settings } from './settings.ts';
+import { createStagedWrites } from './staged-writes.ts';
+
+const NAME = 's3';
+
+/**
+ * Opens the bucket and looks whether it can be listed. Throws a DriverError with the action `open`: `busy` if it cannot be
+ * reached (after some seconds), `denied` with the wrong keys, else `failed`, each with what is wrong as its cause.
+ */
+export async function createS3Driver(settings: S3Settings): Promise<StorageDriver> {
+  const { bucket, signer, staged } = await run('open', '', async () => {
+    if (settings.region === undefined && settings.regionendpoint === undefined) {
+      throw new TypeError('a region or a regionendpoint is needed');
+    }
+    const lengths = lengthsOf(settings);
+    const clients = createClients(settings);
+    const bucket = openBucket(clients, settings);
+    await tryToList(bucket, settings);
+    return { bucket, signer: clients.signer, staged: createStagedWrites(bucket, lengths) };
+  });
+
+  return {
+    name: NAME,
+
+    read: (key) => run('read', key, () => readObject(bucket, key)),
+
+    write: (key, content) => run('write', key, () => bucket.put(key, content)),
+
+    stat: (key) =>
+      run('stat', key, async () => {
+        const { size, version, modifiedAt } = await bucket.head(key);
+        return { size, version, modifiedAt };
+      }),
+
+    openRead: (key, range) =>
+      run('openRead', key, () => openObject(bucket, key, range, translator('openRead', key))),
+
+    list: (prefix, options = {}) => run('list', prefix, () => listPrefix(bucket, prefix, options)),
+
+    delete: (key) => run('delete', key, () => removeTree(bucket, key)),
+
+    async append(write, content) {
+      const source = watchSource(content);
+      try {
+        return await staged.append(write, source.content);
+      } catch (error) {
+        throw source.threw(error) ? error : translator('append', write.key)(error);
+      }
+    },
+
+    openStaged: (write) =>
+      run('openStaged', write.key, () => staged.open(write, translator('openStaged', write.key))),
+
+    commit: (write, key) => run('commit', write.key, () => staged.commit(write, key)),
+
+    abort: (write) => run('abort', write.key, () => staged.abort(write)),
+
+    presignRead: (key, { seconds }) =>
+      run('presignRead', key, () => {
+        const command = new GetObjectCommand({ Bucket: settings.bucket, Key: bucket.nameOf(key) });
+        return getSignedUrl(signer, command, { expiresIn: seconds });
+      }),
+  };
+}
+
+function translator(action: string, key: string) {
+  return (error: unknown) => asDriverError(error, { driver: NAME, action, key });
+}
+
+async function run<T>(action: string, key: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translator(action, key)(error);
+  }
+}
+
+async function tryToList(bucket: Bucket, settings: S3Settings): Promise<void> {
+  try {
+    await bucket.page('', { limit: 1 });
+  } catch (error) {
+    const where = `bucket ${settings.bucket} at ${settings.regionendpoint ?? `Amazon S3, ${settings.region}`}`;
+    const facts = asDriverError(error, { driver: NAME, action: 'open', key: '' });
+    if (!(error instanceof Error) || isKeyNotFound(facts)) throw error;
+    error.message = hasName(error, 'NoSuchBucket')
+      ? `there is no ${where}`
+      : `${where}: ${error.name}: ${error.message}`;
+    throw error;
+  }
+}

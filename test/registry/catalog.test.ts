@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createCatalog } from '../../src/registry/catalog.ts';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
+
+const ROOT = 'docker/registry/v2/repositories';
+const link = Buffer.from('sha256:');
+/** By component: a name, then what is below it, then what comes after it. */
+const names = ['a', 'a/a', 'a/b/c', 'a/b-c', 'a-b', 'a0', 'ab', 'b/c/d', 'c'];
+
+async function driverWith(list: readonly string[]): Promise<StorageDriver> {
+  const driver = createMemoryDriver();
+  for (const name of list) await driver.write(`${ROOT}/${name}/_layers/sha256/x/link`, link);
+  return driver;
+}
+
+async function all(source: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const name of source) found.push(name);
+  return found;
+}
+
+test('all names come once, in one order', async () => {
+  const catalog = createCatalog(await driverWith(names.toReversed()));
+  const found = await all(catalog.names());
+  assert.deepEqual(found.toSorted(), names.toSorted());
+  assert.deepEqual(found, byComponent(names));
+});
+
+test('after any name, there or not, come the names behind it and no other', async () => {
+  const catalog = createCatalog(await driverWith(names));
+  const order = byComponent(names);
+  for (const [index, name] of order.entries()) {
+    assert.deepEqual(await all(catalog.names(name)), order.slice(index + 1), `after ${name}`);
+  }
+  for (const last of [
+    '',
+    '0',
+    'a/',
+    'a/b',
+    'a/b/',
+    'a/zzz',
+    'a!',
+    'aa',
+    'b',
+    'b/c',
+    'z',
+    '~',
+    '/',
+    '..',
+    'a//b',
+  ]) {
+    const expected = byComponent([...names, last]).slice(
+      byComponent([...new Set([...names, last])]).indexOf(last) + 1,
+    );
+    if (last !== '' && !last.includes('//') && !last.endsWith('/') && last !== '/') {
+      assert.deepEqual(await all(catalog.names(last)), expected, `after ${JSON.stringify(last)}`);
+    } else {
+      const found = await all(catalog.names(last));
+      assert.deepEqual(found, order.slice(order.length - found.length), `after ${JSON.stringify(last)}`);
+    }
+  }
+});
+
+test('pages of any size put together are the whole', async () => {
+  const catalog = createCatalog(await driverWith(names));
+  const order = byComponent(names);
+  for (let size = 1; size <= names.length + 1; size += 1) {
+    const found: string[] = [];
+    let after: string | undefined;
+    for (;;) {
+      const page = await catalog.page(size, after);
+      found.push(...page.names);
+      assert.ok(found.length <= names.length, 'the pages go round');
+      if (!page.more) break;
+      assert.equal(page.names.length, size);
+      after = page.names.at(-1);
+    }
+    assert.deepEqual(found, order);
+  }
+  assert.deepEqual(await catalog.page(0), { names: [], more: false });
+});
+
+test('directories that no client could ask for, as others leave them, are passed over', async () => {
+  const driver = await driverWith([
+    'good',
+    'UPPER',
+    'a..b',
+    '-x',
+    'x-',
+    'good/Bad',
+    'good/Bad/deep',
+    'a'.repeat(200),
+  ]);
+  await driver.write(`${ROOT}/a-file`, link);
+  await driver.write(`${ROOT}/lost/and/found`, link);
+  await driver.write(`${ROOT}/_layers/sha256/x/link`, link);
+  await driver.write(`${ROOT}/only/_uploads/x/startedat`, link);
+  const catalog = createCatalog(driver);
+  assert.deepEqual(await all(catalog.names()), ['a'.repeat(200), 'good']);
+  assert.deepEqual(await all(catalog.namesWithUploads()), ['only']);
+});
+
+test('a repository below a directory of an illegal name is not listed, nor looked for in vain', async () => {
+  const catalog = createCatalog(await driverWith(['UPPER/app', 'ok/app']));
+  assert.deepEqual(await all(catalog.names()), ['ok/app']);
+});
+
+test('a repository with manifests alone is one too', async () => {
+  const driver = createMemoryDriver();
+  await driver.write(`${ROOT}/app/_manifests/revisions/sha256/x/link`, link);
+  assert.deepEqual(await all(createCatalog(driver).names()), ['app']);
+});
+
+test('the cost of a page does not grow with what lies before it', async () => {
+  const list = Array.from({ length: 200 }, (_, number) => `r${String(number).padStart(3, '0')}/x`);
+  const inner = await driverWith(list);
+  let listed = 0;
+  const catalog = createCatalog({
+    ...inner,
+    list: (prefix, options) => {
+      listed += 1;
+      return inner.list(prefix, options);
+    },
+  });
+  const { names: page } = await catalog.page(2, 'r150/x');
+  assert.deepEqual(page, ['r151/x', 'r152/x']);
+  assert.ok(listed < 15, `${listed} directories were read`);
+});
+
+function byComponent(list: readonly string[]): string[] {
+  return [...new Set(list)].sort((left, right) => {
+    const [a, b] = [left.split('/'), right.split('/')];
+    const index = a.findIndex((part, place) => part !== b[place]);
+    if (index === -1) return a.length - b.length;
+    const [mine = '', theirs] = [a[index], b[index]];
+    if (theirs === undefined) return 1;
+    return mine < theirs ? -1 : 1;
+  });
+}

@@ -1,0 +1,156 @@
+// Content by digest: no bytes are called by a digest that they do not have, whatever is in the store.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createContent } from '../../src/registry/content.ts';
+import { parseDigest } from '../../src/registry/digest.ts';
+import { blobData, blobVerdict } from '../../src/registry/layout.ts';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { DriverError } from '../../storage-drivers/errors.ts';
+import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
+import { algorithms, blobOf } from '../support/content.ts';
+
+const bytes = Buffer.from('some content of a blob');
+
+/** A memory driver that counts how often objects are opened. */
+function createCountingDriver() {
+  const inner = createMemoryDriver();
+  const opened: string[] = [];
+  const driver: StorageDriver = {
+    ...inner,
+    openRead: (key, range) => {
+      opened.push(key);
+      return inner.openRead(key, range);
+    },
+  };
+  return { driver, opened };
+}
+
+async function gathered(content: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of content) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+}
+
+async function* once(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content.slice();
+}
+
+for (const algorithm of algorithms) {
+  const digest = parseDigest(blobOf(bytes, algorithm).digest);
+
+  test(`${algorithm} content that was put is found, opened and read`, async () => {
+    const content = createContent(createMemoryDriver());
+    assert.equal(await content.find(digest), undefined);
+    await content.put(digest, bytes);
+    assert.deepEqual(await content.find(digest), { size: bytes.length });
+    assert.ok(bytes.equals((await content.read(digest)) ?? Buffer.alloc(0)));
+    const reader = await content.open(digest, { start: 5, end: 11 });
+    assert.ok(reader);
+    assert.equal(await gathered(reader.content), 'content');
+  });
+
+  test(`${algorithm} content that another server left is hashed once, and then known by its version`, async () => {
+    const { driver, opened } = createCountingDriver();
+    await driver.write(blobData(digest), bytes);
+    const content = createContent(driver);
+    const [first, second] = await Promise.all([content.find(digest), content.find(digest)]);
+    assert.deepEqual([first, second], [{ size: bytes.length }, { size: bytes.length }]);
+    await content.find(digest);
+    assert.equal(opened.length, 1, 'once for all who ask at the same time, and for all who come later');
+    const { version } = await driver.stat(blobData(digest));
+    assert.equal(Buffer.from(await driver.read(blobVerdict(digest))).toString(), version);
+    assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length });
+    assert.equal(opened.length, 1, 'nor after a restart');
+  });
+
+  const damages: Readonly<Record<string, Buffer>> = {
+    'cut to nothing': Buffer.alloc(0),
+    'cut by half': bytes.subarray(0, 11),
+    'a byte short': bytes.subarray(0, -1),
+    'of the right length with other bytes': Buffer.from(bytes.toString().toUpperCase()),
+    'a byte long': Buffer.concat([bytes, Buffer.from('!')]),
+  };
+  for (const [how, damaged] of Object.entries(damages)) {
+    for (const wasKnown of [false, true]) {
+      test(`${algorithm} content that is ${how}${wasKnown ? ' after it was known' : ''} is a miss, and putting it heals it`, async () => {
+        const driver = createMemoryDriver();
+        const content = createContent(driver);
+        if (wasKnown) {
+          await content.put(digest, bytes);
+          assert.ok(await content.find(digest));
+        }
+        await driver.write(blobData(digest), damaged);
+        assert.equal(await content.find(digest), undefined);
+        assert.equal(await content.open(digest), undefined);
+        assert.equal(await content.read(digest), undefined);
+        await content.put(digest, bytes);
+        assert.deepEqual(await content.find(digest), { size: bytes.length });
+        assert.ok(bytes.equals((await content.read(digest)) ?? Buffer.alloc(0)));
+      });
+    }
+  }
+
+  test(`${algorithm} content of other bytes that nobody has looked at yet is a miss, and an upload heals it`, async () => {
+    const driver = createMemoryDriver();
+    const content = createContent(driver);
+    await driver.write(blobData(digest), Buffer.from(bytes.toString().toUpperCase()));
+    assert.equal(await content.find(digest), undefined);
+    assert.equal(await content.open(digest), undefined);
+    assert.equal(await content.read(digest), undefined);
+    const write = await driver.append({ key: 'staged', size: 0 }, once(bytes));
+    await content.admit(write, digest);
+    assert.deepEqual(await content.find(digest), { size: bytes.length });
+  });
+}
+
+const digest = parseDigest(blobOf(bytes).digest);
+
+test('a note of another version is not believed: the bytes are looked at', async () => {
+  for (const note of ['', 'x', '-1', '9'.repeat(30)]) {
+    const driver = createMemoryDriver();
+    await driver.write(blobData(digest), bytes);
+    await driver.write(blobVerdict(digest), Buffer.from(note));
+    assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length }, note);
+    await driver.write(blobData(digest), Buffer.from('damaged'));
+    await driver.write(blobVerdict(digest), Buffer.from(note));
+    assert.equal(await createContent(driver).find(digest), undefined, note);
+  }
+});
+
+test('a note that cannot be written fails nobody', async () => {
+  const inner = createMemoryDriver();
+  await inner.write(blobData(digest), bytes);
+  const driver: StorageDriver = {
+    ...inner,
+    write: async (key) => {
+      throw new DriverError('noSpace', { driver: 'memory', action: 'write', key });
+    },
+  };
+  assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length });
+});
+
+test('a store that fails is no miss', async () => {
+  const inner = createMemoryDriver();
+  const fail = async (key: string) => {
+    throw new DriverError('failed', { driver: 'memory', action: 'test', key });
+  };
+  const content = createContent({ ...inner, stat: fail, openRead: fail, read: fail });
+  for (const call of [content.find(digest), content.open(digest), content.read(digest)]) {
+    await assert.rejects(call, DriverError);
+  }
+});
+
+test('putting what is there already writes it no second time', async () => {
+  const inner = createMemoryDriver();
+  const written: string[] = [];
+  const content = createContent({
+    ...inner,
+    write: (key, bytesToWrite, options) => {
+      written.push(key);
+      return inner.write(key, bytesToWrite, options);
+    },
+  });
+  await content.put(digest, bytes);
+  await content.put(digest, bytes);
+  assert.equal(written.filter((key) => key === blobData(digest)).length, 1);
+});

@@ -1,0 +1,111 @@
+// Sessions in the store itself, and those that the `registry` image began there.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { upload, uploadData, uploadStartedAt, uploadState } from '../../src/registry/layout.ts';
+import { createLocks } from '../../src/registry/locks.ts';
+import { parseStartedAt } from '../../src/sessions/session-record.ts';
+import { createStorageSessions } from '../../src/sessions/storage.ts';
+import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
+import { openRegistry } from '../support/app.ts';
+import { algorithms, beginUpload, blobOf, withQuery } from '../support/content.ts';
+import { newSession, repository, sessionsSuite } from './suite.ts';
+
+sessionsSuite('storage', (driver) => ({ sessions: createStorageSessions(driver), locks: createLocks() }));
+
+test('the start is written as the registry image reads it: RFC 3339 in UTC with seconds', async () => {
+  const driver = createMemoryDriver();
+  const session = { ...newSession(), startedAt: new Date('2026-11-20T12:00:00.123Z') };
+  await createStorageSessions(driver).create(session);
+  const written = await driver.read(uploadStartedAt(repository, session.id));
+  assert.equal(Buffer.from(written).toString(), '2026-11-20T12:00:00Z');
+});
+
+test('a start is read in every form of RFC 3339, and not from what is torn', () => {
+  const parse = (text: string) => parseStartedAt(Buffer.from(text))?.toISOString();
+  assert.equal(parse('2026-11-20T12:00:00Z'), '2026-11-20T12:00:00.000Z');
+  assert.equal(parse('2026-11-20T13:00:00+01:00\n'), '2026-11-20T12:00:00.000Z');
+  for (const text of ['', '\0\0\0\0', 'yesterday', '2026-11-']) assert.equal(parse(text), undefined, text);
+});
+
+test('an upload that the registry image began is found with the bytes that are there', async () => {
+  const driver = createMemoryDriver();
+  const { id } = newSession();
+  await driver.write(uploadStartedAt(repository, id), Buffer.from('2026-11-20T12:00:00Z'));
+  await driver.write(uploadData(repository, id), Buffer.from('0123456789'));
+  await driver.write(`${upload(repository, id)}/hashstates/sha256/10`, Buffer.alloc(108));
+  const found = await createStorageSessions(driver).find(repository, id);
+  assert.deepEqual(found, {
+    id,
+    repository,
+    startedAt: new Date('2026-11-20T12:00:00Z'),
+    write: { key: uploadData(repository, id), size: 10 },
+  });
+});
+
+test('an upload without a start, or with one that is torn, is unknown, as it is to the registry image', async () => {
+  for (const start of [undefined, '', 'torn']) {
+    const driver = createMemoryDriver();
+    const { id } = newSession();
+    await driver.write(uploadData(repository, id), Buffer.from('0123456789'));
+    if (start !== undefined) await driver.write(uploadStartedAt(repository, id), Buffer.from(start));
+    assert.equal(await createStorageSessions(driver).find(repository, id), undefined);
+  }
+});
+
+test('bytes that somebody else added overrule the note: its digest is of fewer bytes', async () => {
+  const driver = createMemoryDriver();
+  const sessions = createStorageSessions(driver);
+  const session = newSession();
+  await sessions.create(session);
+  const note = { write: { size: 5 }, digest: blobOf('01234').digest };
+  await driver.write(uploadState(repository, session.id), Buffer.from(JSON.stringify(note)));
+  for (const content of ['012', '0123456789']) {
+    await driver.write(uploadData(repository, session.id), Buffer.from(content));
+    const found = await sessions.find(repository, session.id);
+    assert.equal(found?.write.size, content.length);
+    assert.equal(found?.digest, undefined);
+  }
+  await driver.write(uploadData(repository, session.id), Buffer.from('01234'));
+  assert.equal((await sessions.find(repository, session.id))?.digest, note.digest);
+});
+
+test('a note that is torn is none: the bytes decide', async () => {
+  const notes = [
+    '',
+    '{',
+    'null',
+    '[]',
+    '{"write":{"size":-1}}',
+    '{"write":{"size":"5"}}',
+    '{"write":{"size":5},"digest":"x"}',
+  ];
+  for (const note of notes) {
+    const driver = createMemoryDriver();
+    const sessions = createStorageSessions(driver);
+    const session = newSession();
+    await sessions.create(session);
+    await driver.write(uploadData(repository, session.id), Buffer.from('01234'));
+    await driver.write(uploadState(repository, session.id), Buffer.from(note));
+    const found = await sessions.find(repository, session.id);
+    assert.deepEqual(found?.write, { key: uploadData(repository, session.id), size: 5 }, note);
+    assert.equal(found?.digest, undefined, note);
+  }
+});
+
+for (const algorithm of algorithms) {
+  test(`an upload that two processes take turns with is closed by its ${algorithm} digest in either`, async (t) => {
+    const driver = createMemoryDriver();
+    const [first, second] = [await openRegistry(t, { driver }), await openRegistry(t, { driver })];
+    for (const last of [first, second]) {
+      const location = await beginUpload(first.http, 'some/app');
+      await first.http.patch(location).send('01234').expect(202);
+      const seen = await second.http.get(location).expect(204);
+      assert.equal(seen.headers['range'], '0-4');
+      await second.http.patch(location).send('56789').expect(202);
+      await first.http.patch(location).set('Content-Range', '10-12').send('abc').expect(202);
+      const { digest } = blobOf('0123456789abc', algorithm);
+      await last.http.put(withQuery(location, `digest=${digest}`)).expect(201);
+      await second.http.get(`/v2/some/app/blobs/${digest}`).expect(200);
+    }
+  });
+}
