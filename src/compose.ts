@@ -16,8 +16,8 @@ import { createUploadHandlers } from './http/handlers/uploads.ts';
 import { createLocations } from './http/locations.ts';
 import { createRedirectPolicy, type RedirectSettings } from './http/redirect-policy.ts';
 import type { Handlers } from './http/routes.ts';
-import { type HttpServer, startHttpServer } from './http/server.ts';
-import { announcePresence } from './maintenance/presence.ts';
+import { startHttpServer } from './http/server.ts';
+import { announcePresence, type Presence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import { startHealthChecks } from './observe/health.ts';
@@ -80,27 +80,28 @@ const SIGN_OF_LIFE_MS = 5_000;
 /** Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then. */
 export async function startServer(configuration: Configuration, log: Logger): Promise<RunningServer> {
   const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
+  await using undo = new AsyncDisposableStack();
   const coordination = await coordinate(driver, configuration, log);
+  undo.defer(() => coordination.close());
   const health = startHealthChecks(
     healthChecks(configuration.health, () => driver.list('', { limit: 1 })),
     log,
   );
+  undo.defer(() => health.stop());
+  let isReady = false;
   const { listener, catalog, locks } = createRegistryApp({
     driver,
     configuration,
     log,
-    failingChecks: health.failing,
+    failingChecks: () => (isReady ? health.failing() : ['start']),
     coordination,
   });
-  let server: HttpServer;
-  try {
-    server = await startHttpServer(listener, listenTarget(configuration.http.listen));
-  } catch (error) {
-    health.stop();
-    await coordination.close();
-    throw error;
-  }
+  const server = await startHttpServer(listener, listenTarget(configuration.http.listen));
+  undo.defer(async () => void (await server.close(0)));
+  const presence = await showPresence(driver, configuration, log);
+  isReady = true;
   const purge = startPurging({ driver, catalog, locks, log }, configuration.storage.maintenance);
+  undo.move();
   return {
     address: server.address,
     port: server.port,
@@ -109,6 +110,7 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
       health.stop();
       purge?.stop();
       const cut = await server.close(configuration.http.draintimeout);
+      await presence?.end();
       await coordination.close();
       return cut;
     },
@@ -151,21 +153,27 @@ function startPurging(
   return schedulePurge(dependencies, { ageMs: age, intervalMs: interval, dryRun: dryrun });
 }
 
-/** Over Redis if there is one; without it, only as long as no other server works on the store. */
+/** Over Redis if there is one, else within this process. */
 async function coordinate(
   driver: StorageDriver,
   { redis, storage }: Configuration,
   log: Logger,
 ): Promise<Coordination> {
-  if (redis !== undefined) {
-    // Only who uses it pays for loading the client.
-    const { createRedisCoordination } = await import('./sessions/redis-coordination.ts');
-    return createRedisCoordination(driver, redis, storage.maintenance.uploadpurging.age, log);
-  }
-  const local = createLocalCoordination(driver);
-  if (storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled) return local;
-  const presence = await announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS });
-  return { ...local, close: presence.end };
+  if (redis === undefined) return createLocalCoordination(driver);
+  // Only who uses it pays for loading the client.
+  const { createRedisCoordination } = await import('./sessions/redis-coordination.ts');
+  return createRedisCoordination(driver, redis, storage.maintenance.uploadpurging.age, log);
+}
+
+/** A server that works alone has to be the only one that writes to its store. Throws StoreInUseError if it is not. */
+async function showPresence(
+  driver: StorageDriver,
+  { redis, storage }: Configuration,
+  log: Logger,
+): Promise<Presence | undefined> {
+  const sharesNothing = storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled;
+  if (redis !== undefined || sharesNothing) return undefined;
+  return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS });
 }
 
 function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
