@@ -88,18 +88,18 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     log,
   );
   undo.defer(() => health.stop());
-  let isReady = false;
   const { listener, catalog, locks } = createRegistryApp({
     driver,
     configuration,
     log,
-    failingChecks: () => (isReady ? health.failing() : ['start']),
+    failingChecks: health.failing,
     coordination,
   });
-  const server = await startHttpServer(listener, listenTarget(configuration.http.listen));
+  const gate = createGate(listener);
+  const server = await startHttpServer(gate.listener, listenTarget(configuration.http.listen));
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
-  isReady = true;
+  gate.open();
   const purge = startPurging({ driver, catalog, locks, log }, configuration.storage.maintenance);
   undo.move();
   return {
@@ -113,6 +113,22 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
       await presence?.end();
       await coordination.close();
       return cut;
+    },
+  };
+}
+
+/** Holds requests back until it is opened: a port that is taken is noticed before the store is looked at. */
+function createGate(listener: RequestListener): { readonly listener: RequestListener; open(): void } {
+  const opened = Promise.withResolvers<void>();
+  let isOpen = false;
+  return {
+    listener(request, response) {
+      if (isOpen) listener(request, response);
+      else void opened.promise.then(() => listener(request, response));
+    },
+    open() {
+      isOpen = true;
+      opened.resolve();
     },
   };
 }

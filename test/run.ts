@@ -1,6 +1,6 @@
 // What `npm test` runs: installs the system's packages where it may, then every test file, then says what was skipped and
 // why. `npm test -- test/http` runs only the tests there; a file, a glob and node's --test-name-pattern work as well.
-import { glob, mkdtemp, stat } from 'node:fs/promises';
+import { chmod, glob, mkdtemp, stat } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -13,7 +13,7 @@ import { installMissing } from './support/system-packages.ts';
 const root = join(import.meta.dirname, '..');
 
 /** Tests that start container daemons or measure: one file at a time, after the others. */
-const ONE_AT_A_TIME = ['test/clients/', 'test/crash/', 'test/process/', 'test/bench/'];
+const ONE_AT_A_TIME = ['test/clients/', 'test/crash/', 'test/process/', 'test/replicas/', 'test/bench/'];
 
 /** Only for what hangs; no test is expected to come near it. */
 const HANGING_FILE_MS = 900_000;
@@ -115,6 +115,8 @@ async function filesFor(targets: readonly string[]): Promise<string[]> {
 /** Gives the tests a temporary directory of their own and removes what they leave there, also when interrupted. */
 async function inTemporaryRoot<Result>(work: () => Promise<Result>): Promise<Result> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-tests-'));
+  // Some tests run a server as another user.
+  await chmod(directory, 0o755);
   process.env['TMPDIR'] = directory;
   const cleanUp = async () => {
     await endProcessesOf(directory);

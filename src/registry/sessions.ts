@@ -18,6 +18,8 @@ export interface UploadSession {
   readonly write: StagedWrite;
   /** Digest of all bytes so far, where whoever wrote them computed it. */
   readonly digest?: Digest;
+  /** A writer that lost its lock without knowing it may still add to the bytes. */
+  readonly disputed?: true;
 }
 
 export interface UploadSessions {

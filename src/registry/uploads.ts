@@ -178,6 +178,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
       await discard(session);
       throw new RegistryError('uploadUnknown');
     }
+    if (canChangeYet(session)) return closeCopy(session, digest);
     const actual = await digestOfUpload(session, algorithmOf(digest));
     if (actual !== digest) {
       await discard(session);
@@ -185,6 +186,21 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     }
     await blobs.admit(session.repository, digest, session.write);
     digesters.delete(session.id);
+  }
+
+  /** A late writer still has the bytes open, and would write into the blob. It does not know of the copy. */
+  async function closeCopy(session: UploadSession, digest: Digest): Promise<void> {
+    const { content } = await driver.openStaged(session.write);
+    let copy = aimAt(digest, newSession(session.repository));
+    try {
+      copy = (await extend(copy, { body: content }, algorithmOf(digest))).session;
+      await close(copy, digest);
+      await driver.abort(session.write);
+    } catch (error) {
+      await discard(copy);
+      if (isRefusal(error, 'digestMismatch')) await discard(session);
+      throw error;
+    }
   }
 
   async function discard(session: UploadSession): Promise<void> {
@@ -243,6 +259,11 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** Whether bytes that were written may still become others. What a detail names never does. */
+function canChangeYet({ write, disputed }: UploadSession): boolean {
+  return disputed === true && write.size > 0 && write.detail === undefined;
+}
 
 interface Extension {
   readonly session: UploadSession;

@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
-import type { Coordination } from './coordination.ts';
-import { connectRedis, type RedisSettings } from './redis.ts';
+import { type Coordination, RedisRefusedError } from './coordination.ts';
+import { connectRedis } from './redis.ts';
 import { createRedisLocks } from './redis-locks.ts';
+import type { RedisSettings } from './redis-options.ts';
 import { createRedisSessions } from './redis-sessions.ts';
 
 export interface RedisCoordinationSettings
@@ -31,7 +32,7 @@ const LONGEST_ANSWER_MS = 1_500;
 /**
  * Connects to Redis and comes back when that has succeeded or has to wait: without Redis pulls go on, and uploads are refused
  * until it is there. Idle uploads are remembered for `uploadTtlMs` milliseconds. Throws RedisRefusedError if Redis does not
- * let this server in, and system errors of the files.
+ * let this server in, or the files for TLS cannot be read.
  */
 export async function createRedisCoordination(
   driver: StorageDriver,
@@ -50,8 +51,7 @@ export async function createRedisCoordination(
     else log.error({ err: error }, 'Redis is away: pulls go on, uploads are refused until it is back');
   });
   try {
-    if (!(await redis.firstContact()))
-      log.error('Redis does not answer yet: uploads are refused until it does');
+    await redis.firstContact();
   } catch (error) {
     await redis.close();
     throw error;
@@ -64,10 +64,18 @@ export async function createRedisCoordination(
 }
 
 async function readTls({ certificate, key, rootcas }: TlsFiles) {
-  const read = (path: string) => readFile(path, 'utf8');
   return {
-    ...(rootcas.length > 0 && { ca: await Promise.all(rootcas.map(read)) }),
-    ...(certificate !== undefined && { cert: await read(certificate) }),
-    ...(key !== undefined && { key: await read(key) }),
+    ...(rootcas.length > 0 && { ca: await Promise.all(rootcas.map(readPem)) }),
+    ...(certificate !== undefined && { cert: await readPem(certificate) }),
+    ...(key !== undefined && { key: await readPem(key) }),
   };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RedisRefusedError(`a file of redis.tls cannot be read: ${reason}`, { cause: error });
+  }
 }

@@ -1,86 +1,45 @@
 // Locks that several replicas share. A holder has a lease that it renews; one that stands still for longer than that loses it,
 // and what it does afterwards is refused where it matters (Lease.confirm, and the token that goes with a saved session).
+//
+// Whoever has to wait asks again and again, and keeps its place in a queue by that: first come, first served, also across
+// replicas. Neither many sharers nor many who want the name alone keep the others out.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegistryError } from '../registry/errors.ts';
 import type { Lease, Locks } from '../registry/locks.ts';
 import type { RedisScript, RedisStore } from './redis.ts';
+import { ACQUIRE_ALONE, ACQUIRE_SHARED, RELEASE, RENEW_ALONE, RENEW_SHARED } from './redis-lock-scripts.ts';
 
 export interface RedisLocksSettings {
-  /** How long a lock outlives a holder that does not renew it. */
+  /** How long a lock outlives a holder that does not renew it, in milliseconds. */
   readonly leaseMs: number;
-  /** How long somebody waits for a lock before giving up with `unavailable`. */
+  /** How long somebody waits for a lock before giving up with `unavailable`, in milliseconds. */
   readonly waitMs: number;
 }
 
-/** A waiter that wants the name alone keeps newcomers out for this long, so that it gets its turn. */
-const CLAIM_MS = 1_000;
-/** Between two tries to get a lock: short at first, and never the same for everybody. */
+/** A place in the queue is lost by whoever does not ask for this long. */
+const PLACE_MS = 2_000;
+/** Between two tries to get a lock: short near the head of the queue and at first, and never the same for everybody. */
 const SHORTEST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
-
-const OWN_CLOCK = `
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-`;
-
-// KEYS: owner, sharers, claim. ARGV: token, lease, claim.
-const ACQUIRE_ALONE: RedisScript = {
-  name: 'acquire-alone',
-  lua: `${OWN_CLOCK}
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-local claimed = redis.call('GET', KEYS[3])
-if claimed and claimed ~= ARGV[1] then return 0 end
-if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('ZCARD', KEYS[2]) > 0 then
-  redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[3])
-  return 0
-end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('DEL', KEYS[3])
-return 1`,
-};
-
-const ACQUIRE_SHARED: RedisScript = {
-  name: 'acquire-shared',
-  lua: `${OWN_CLOCK}
-if redis.call('EXISTS', KEYS[1]) == 1 or redis.call('EXISTS', KEYS[3]) == 1 then return 0 end
-redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2] * 2)
-return 1`,
-};
-
-const RENEW_ALONE: RedisScript = {
-  name: 'renew-alone',
-  lua: `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return 1`,
-};
-
-const RENEW_SHARED: RedisScript = {
-  name: 'renew-shared',
-  lua: `${OWN_CLOCK}
-local expires = redis.call('ZSCORE', KEYS[2], ARGV[1])
-if not expires or tonumber(expires) <= now then return 0 end
-redis.call('ZADD', KEYS[2], now + ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2] * 2)
-return 1`,
-};
-
-const RELEASE: RedisScript = {
-  name: 'release',
-  lua: `
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-redis.call('ZREM', KEYS[2], ARGV[1])
-return 1`,
-};
+/** Between two tries to give a lock back that Redis did not hear of. */
+const RELEASE_PAUSE_MS = 1_000;
 
 /** The key under which Redis has the token of whoever has the name alone. */
 export function ownerKey(name: string): string {
-  return `{${name}}:owner`;
+  return lockKey(name, 'owner');
 }
 
 export function createRedisLocks(redis: RedisStore, { leaseMs, waitMs }: RedisLocksSettings): Locks {
+  /** Whoever waits again for a lock finds this one gone within a second after Redis is back, not only after the lease. */
+  async function releaseLater(keys: readonly string[], token: string): Promise<void> {
+    for (const end = performance.now() + leaseMs; performance.now() < end; ) {
+      const done = await redis.run(RELEASE, keys, [token]).catch(() => undefined);
+      if (done !== undefined) return;
+      await sleep(RELEASE_PAUSE_MS, undefined, { ref: false });
+    }
+  }
+
   async function hold<T>(
     name: string,
     acquire: RedisScript,
@@ -88,20 +47,27 @@ export function createRedisLocks(redis: RedisStore, { leaseMs, waitMs }: RedisLo
     work: (lease: Lease) => Promise<T>,
   ): Promise<T> {
     const token = randomUUID();
-    const keys = [ownerKey(name), `{${name}}:sharers`, `{${name}}:claim`];
-    await acquired(() => redis.run(acquire, keys, [token, leaseMs, CLAIM_MS]), waitMs);
+    const keys = ['owner', 'sharers', 'queue', 'places'].map((part) => lockKey(name, part));
     const confirm = async () => {
       if ((await redis.run(renew, keys, [token, leaseMs])) !== 1) throw new RegistryError('unavailable');
     };
-    // A renewal that fails is not the end: the next one may come in time, and whoever needs to know confirms.
-    const renewal = setInterval(() => void confirm().catch(() => undefined), leaseMs / 3);
-    renewal.unref();
+    let renewal: NodeJS.Timeout | undefined;
     try {
-      return await work({ token, confirm });
-    } finally {
+      await acquired(() => redis.run(acquire, keys, [token, leaseMs, PLACE_MS]), waitMs);
+      // A renewal that fails is not the end: the next one may come in time, and whoever needs to know confirms.
+      renewal = setInterval(() => void confirm().catch(() => undefined), leaseMs / 3);
+      renewal.unref();
+      const result = await work({ token, confirm });
       clearInterval(renewal);
-      // If Redis does not hear of it, the lease runs out.
-      await redis.run(RELEASE, keys, [token]).catch(() => undefined);
+      // Awaited, so that what the same client does next finds the name free.
+      await redis.run(RELEASE, keys, [token]).catch(() => void releaseLater(keys, token));
+      return result;
+    } catch (error) {
+      clearInterval(renewal);
+      // Not awaited: if Redis stands still, the one that asked has waited for it already. Also after an attempt that
+      // failed, which may have succeeded there.
+      void releaseLater(keys, token);
+      throw error;
     }
   }
 
@@ -111,12 +77,24 @@ export function createRedisLocks(redis: RedisStore, { leaseMs, waitMs }: RedisLo
   };
 }
 
-/** Tries until it succeeds. Throws `unavailable` when that takes too long, or Redis is away. */
+/** All keys of a name are in one slot of a cluster, which reads a tag up to the first brace that closes. */
+function lockKey(name: string, part: string): string {
+  return `{${name.replace(/[{}%]/g, encodeURIComponent)}}:${part}`;
+}
+
+/**
+ * Tries until it succeeds. An attempt gives -1 when it has, and otherwise how many are to be served before. Throws `unavailable`
+ * when that takes too long, or Redis is away.
+ */
 async function acquired(attempt: () => Promise<unknown>, waitMs: number): Promise<void> {
-  const end = performance.now() + waitMs;
-  for (let pause = SHORTEST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-    if ((await attempt()) === 1) return;
-    if (performance.now() > end) throw new RegistryError('unavailable');
+  const start = performance.now();
+  for (;;) {
+    const before = await attempt();
+    if (before === -1) return;
+    const waited = performance.now() - start;
+    if (waited > waitMs) throw new RegistryError('unavailable');
+    const shortest = SHORTEST_PAUSE_MS * (Number(before) + 1);
+    const pause = Math.min(Math.max(shortest, waited / 10), LONGEST_PAUSE_MS);
     await sleep(pause * (0.5 + Math.random()));
   }
 }

@@ -1,6 +1,7 @@
 // Upload sessions that several replicas share. That a session was begun is written into the store, as the `registry` image
 // does it; how far it is, Redis knows. What Redis forgets or remembers wrongly costs the client another try, and never a
-// wrong byte: bytes are committed only after their digest was compared.
+// wrong byte: the digest in a note is believed only for the very bytes that were there when it was written.
+import { z } from 'zod';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
 import { RegistryError } from '../registry/errors.ts';
@@ -8,38 +9,44 @@ import { upload, uploadData } from '../registry/layout.ts';
 import type { SessionId, UploadSession, UploadSessions } from '../registry/sessions.ts';
 import type { RedisScript, RedisStore } from './redis.ts';
 import { ownerKey } from './redis-locks.ts';
-import { formatNote, parseNote, progressOf, readStartedAt, writeStartedAt } from './session-record.ts';
+import {
+  formatNote,
+  type Note,
+  parseNote,
+  progressOf,
+  readStartedAt,
+  writeStartedAt,
+} from './session-record.ts';
 
 export interface RedisSessionsSettings {
-  /** How long an idle session is remembered (`storage.maintenance.uploadpurging.age`). */
+  /** How long an idle session is remembered, in milliseconds (`storage.maintenance.uploadpurging.age`). */
   readonly ttlMs: number;
 }
 
+/** However short the age for the purge is: a session that is gone before its first byte is of no use to anybody. */
+const SHORTEST_TTL_MS = 60_000;
+
 // KEYS: note. ARGV: note, ttl.
-const BEGIN: RedisScript = {
-  name: 'begin',
-  lua: `return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`,
-};
-const READ: RedisScript = { name: 'read', lua: `return redis.call('GET', KEYS[1])` };
-const FORGET: RedisScript = { name: 'forget', lua: `return redis.call('DEL', KEYS[1])` };
+const BEGIN: RedisScript = `return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`;
+const READ: RedisScript = `return redis.call('GET', KEYS[1])`;
+const FORGET: RedisScript = `return redis.call('DEL', KEYS[1])`;
 // KEYS: note, owner. ARGV: note, ttl, token. Only who still has the session to itself may say how far it is.
-const SAVE: RedisScript = {
-  name: 'save',
-  lua: `
+const SAVE: RedisScript = `
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1`,
-};
+return 1`;
 
 export function createRedisSessions(
   driver: StorageDriver,
   redis: RedisStore,
-  { ttlMs }: RedisSessionsSettings,
+  settings: RedisSessionsSettings,
 ): UploadSessions {
+  const ttlMs = Math.max(Math.ceil(settings.ttlMs), SHORTEST_TTL_MS);
+
   return {
     async create(session) {
       // Without Redis the session would be lost with its first byte: better not to begin it.
-      await redis.run(BEGIN, [noteKey(session.id)], [formatNote(session), ttlMs]);
+      await redis.run(BEGIN, [noteKey(session.id)], [formatSighting(session, undefined), ttlMs]);
       await writeStartedAt(driver, session);
     },
 
@@ -50,16 +57,20 @@ export function createRedisSessions(
         readStartedAt(driver, repository, id),
         orAbsent(driver.stat(key)),
       ]);
-      const note = typeof noted === 'string' ? parseNote(Buffer.from(noted)) : undefined;
+      const sighting = typeof noted === 'string' ? parseSighting(noted) : undefined;
+      // Whoever lost its lock without knowing may write over bytes without making them more.
+      const isOfOtherBytes = data !== undefined && data.version !== sighting?.version;
+      const note = isOfOtherBytes ? undefined : sighting?.note;
       // Where the store does not show the bytes so far, a session that Redis has forgotten is lost.
       if (startedAt === undefined || (note === undefined && data === undefined)) return undefined;
       return { id, repository, startedAt, ...progressOf(key, note, data?.size) };
     },
 
     async save(session, lease) {
+      const data = await orAbsent(driver.stat(session.write.key));
       const keys = [noteKey(session.id), ownerKey(session.id)];
-      const saved = await redis.run(SAVE, keys, [formatNote(session), ttlMs, lease.token]);
-      if (saved !== 1) throw new RegistryError('unavailable');
+      const values = [formatSighting(session, data?.version), ttlMs, lease.token];
+      if ((await redis.run(SAVE, keys, values)) !== 1) throw new RegistryError('unavailable');
     },
 
     async remove({ repository, id }) {
@@ -73,4 +84,27 @@ export function createRedisSessions(
 /** In the same slot of a cluster as the lock of the session. */
 function noteKey(id: SessionId): string {
   return `{${id}}:upload`;
+}
+
+const sightingSchema = z.object({ version: z.string().optional(), note: z.string() });
+
+/** How far a session is, and the version of the bytes for which that is so, where the store shows them. */
+interface Sighting {
+  readonly version?: string | undefined;
+  readonly note: Note;
+}
+
+function formatSighting(session: UploadSession, version: string | undefined): string {
+  return JSON.stringify({ version, note: formatNote(session) });
+}
+
+/** `undefined` for what nobody here has written. */
+function parseSighting(text: string): Sighting | undefined {
+  try {
+    const { version, note: noted } = sightingSchema.parse(JSON.parse(text));
+    const note = parseNote(Buffer.from(noted));
+    return note && { version, note };
+  } catch {
+    return undefined;
+  }
 }

@@ -15,15 +15,16 @@ const noteSchema = z.object({
     detail: z.json().optional(),
   }),
   digest: z.string().refine(isDigest).optional(),
+  disputed: z.literal(true).optional(),
 });
 
-/** How far a session is: its staged write, and the digest of what was written. */
+/** How far a session is: its staged write, the digest of what was written, and whether somebody else may be writing. */
 export type Note = z.infer<typeof noteSchema>;
 
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
-export function formatNote({ write: { size, target, detail }, digest }: UploadSession): string {
-  return JSON.stringify({ write: { size, target, detail }, digest });
+export function formatNote({ write: { size, target, detail }, digest, disputed }: UploadSession): string {
+  return JSON.stringify({ write: { size, target, detail }, digest, disputed });
 }
 
 /** The note; `undefined` for one that is torn. */
@@ -37,15 +38,16 @@ export function parseNote(content: Uint8Array): Note | undefined {
 
 /**
  * How far an upload is. Where the store shows staged bytes, as a directory does, they overrule the note: the other server may
- * have added to them, or a crash have come in between. Elsewhere the note is all there is.
+ * have added to them, or a crash have come in between. Elsewhere the note is all there is. Bytes that no note speaks of are
+ * those of somebody who may not be finished with them.
  */
 export function progressOf(
   key: string,
   note: Note | undefined,
   visibleSize: number | undefined,
-): Pick<UploadSession, 'write' | 'digest'> {
+): Pick<UploadSession, 'write' | 'digest' | 'disputed'> {
   if (note === undefined || (visibleSize !== undefined && visibleSize !== note.write.size)) {
-    return { write: { key, size: visibleSize ?? 0 } };
+    return { write: { key, size: visibleSize ?? 0 }, disputed: true };
   }
   const { size, target, detail } = note.write;
   const write = {
@@ -54,7 +56,11 @@ export function progressOf(
     ...(target !== undefined && { target }),
     ...(detail !== undefined && { detail }),
   };
-  return { write, ...(note.digest && { digest: note.digest }) };
+  return {
+    write,
+    ...(note.digest && { digest: note.digest }),
+    ...(note.disputed && { disputed: note.disputed }),
+  };
 }
 
 /** Writes when an upload began, durably: RFC 3339 in UTC with seconds, as the `registry` image writes and reads it. */

@@ -21,7 +21,9 @@ export function createStorageSessions(driver: StorageDriver): UploadSessions {
       ]);
       if (startedAt === undefined) return undefined;
       const note = noted === undefined ? undefined : parseNote(noted);
-      return { id, repository, startedAt, ...progressOf(key, note, data?.size) };
+      // Within one process no writer loses its lock.
+      const { disputed: _never, ...progress } = progressOf(key, note, data?.size);
+      return { id, repository, startedAt, ...progress };
     },
 
     async save(session) {

@@ -62,10 +62,8 @@ export function openBucket({ calls, bodies }: Clients, settings: S3Settings) {
     },
 
     /** Opens an object. `range` is the header's value; `etag` refuses any other version of the object. */
-    get(key: string, options: { range?: string; etag?: string; signal?: AbortSignal } = {}) {
-      const { range: Range, etag: IfMatch, signal: abortSignal } = options;
-      const command = new S3.GetObjectCommand({ Bucket, Key: nameOf(key), Range, IfMatch });
-      return bodies.send(command, abortSignal === undefined ? {} : { abortSignal });
+    get(key: string, { range: Range, etag: IfMatch }: { range?: string; etag?: string } = {}) {
+      return bodies.send(new S3.GetObjectCommand({ Bucket, Key: nameOf(key), Range, IfMatch }));
     },
 
     async page(prefix: string, { delimiter, limit = 1000, after, from }: PageOptions = {}): Promise<Page> {
@@ -86,14 +84,12 @@ export function openBucket({ calls, bodies }: Clients, settings: S3Settings) {
       };
     },
 
-    async remove(key: string): Promise<void> {
-      await calls.send(new S3.DeleteObjectCommand({ Bucket, Key: nameOf(key) }));
-    },
+    remove,
 
     /** Deletes all of them, whether they are there or not. Throws if the store kept one. */
     async removeAll(keys: readonly string[]): Promise<void> {
       const [only] = keys;
-      if (keys.length === 1 && only !== undefined) return this.remove(only);
+      if (keys.length === 1 && only !== undefined) return remove(only);
       for (let start = 0; start < keys.length; start += DELETED_AT_ONCE) {
         const Objects = keys.slice(start, start + DELETED_AT_ONCE).map((key) => ({ Key: nameOf(key) }));
         const { Errors: [failed] = [] } = await calls.send(
@@ -184,6 +180,10 @@ export function openBucket({ calls, bodies }: Clients, settings: S3Settings) {
       return found;
     },
   };
+
+  async function remove(key: string): Promise<void> {
+    await calls.send(new S3.DeleteObjectCommand({ Bucket, Key: nameOf(key) }));
+  }
 
   function partOf({ key, uploadId: UploadId }: MultipartUpload) {
     return { Bucket, Key: nameOf(key), UploadId };

@@ -1,5 +1,6 @@
 // Takes objects away, and everything below them, with the multipart uploads that are under way there.
 import type { Bucket } from './bucket.ts';
+import { hasName } from './errors.ts';
 import { endMarked, endUpload } from './multipart.ts';
 import { isMarker } from './staged-detail.ts';
 
@@ -27,7 +28,11 @@ async function removeObjects(bucket: Bucket, keys: readonly string[]): Promise<v
 
 /** Ends uploads without a marker, as the `registry` image leaves them. */
 async function endUploadsBelow(bucket: Bucket, key: string): Promise<void> {
-  const uploads = await bucket.uploadsBelow(key);
+  const uploads = await bucket.uploadsBelow(key).catch((error: unknown) => {
+    // Our own have been ended by their markers.
+    if (!hasName(error, 'NotImplemented')) throw error;
+    return [];
+  });
   const below = uploads.filter((upload) => upload.key === key || upload.key.startsWith(`${key}/`));
   await inTurns(below, (upload) => endUpload(bucket, upload));
 }

@@ -21,17 +21,21 @@
 //                          pieces and markers are deleted; if that fails, they are garbage
 //   abort, delete          the uploads that the markers name are ended, then everything below the key is deleted
 //
+// Every request can be made again: pieces and markers have fresh names, parts are named by their ETags, and whether an upload
+// was completed is seen at its object (multipart.ts). One thing is beyond reach: an upload that the store began on a target
+// while its answer was lost. It has no parts, takes no space, and ends by a lifecycle rule of the bucket, if there is one.
+//
 // Pieces that a merge replaced are deleted one append later, so that the state before the merge is good until the one
 // after it has come back.
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { StorageDriver } from '../driver.ts';
-import { isKeyNotFound } from '../errors.ts';
+import { DriverError } from '../errors.ts';
 import { watchSource } from '../watched-source.ts';
 import { type Bucket, openBucket } from './bucket.ts';
 import { createClients } from './clients.ts';
 import { removeTree } from './deletion.ts';
-import { asDriverError, hasName } from './errors.ts';
+import { asDriverError, hasName, meaningOf } from './errors.ts';
 import { listPrefix } from './listing.ts';
 import { openObject, readObject } from './objects.ts';
 import { lengthsOf, type S3Settings } from './settings.ts';
@@ -47,6 +51,9 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
   const { bucket, signer, staged } = await run('open', '', async () => {
     if (settings.region === undefined && settings.regionendpoint === undefined) {
       throw new TypeError('a region or a regionendpoint is needed');
+    }
+    if ((settings.accesskey === undefined) !== (settings.secretkey === undefined)) {
+      throw new TypeError('accesskey and secretkey belong together');
     }
     const lengths = lengthsOf(settings);
     const clients = createClients(settings);
@@ -116,11 +123,15 @@ async function tryToList(bucket: Bucket, settings: S3Settings): Promise<void> {
     await bucket.page('', { limit: 1 });
   } catch (error) {
     const where = `bucket ${settings.bucket} at ${settings.regionendpoint ?? `Amazon S3, ${settings.region}`}`;
-    const facts = asDriverError(error, { driver: NAME, action: 'open', key: '' });
-    if (!(error instanceof Error) || isKeyNotFound(facts)) throw error;
-    error.message = hasName(error, 'NoSuchBucket')
-      ? `there is no ${where}`
-      : `${where}: ${error.name}: ${error.message}`;
-    throw error;
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const isMissing = hasName(error, 'NoSuchBucket');
+    const cause = new Error(isMissing ? `there is no ${where}` : `${where}: ${reason}`, { cause: error });
+    const meaning = meaningOf(error);
+    throw new DriverError(meaning === 'keyNotFound' ? 'failed' : meaning, {
+      driver: NAME,
+      action: 'open',
+      key: '',
+      cause,
+    });
   }
 }

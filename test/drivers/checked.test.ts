@@ -76,7 +76,7 @@ test('every call is reported once, with its time and its error', async () => {
 });
 
 test('the drivers are known by the names of the configuration', () => {
-  assert.deepEqual(Object.keys(drivers), ['filesystem', 'memory']);
+  assert.deepEqual(Object.keys(drivers), ['filesystem', 'memory', 's3']);
 });
 
 function brokenDriver(error: () => Error): StorageDriver {

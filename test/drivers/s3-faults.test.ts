@@ -148,6 +148,8 @@ if (reason !== false) {
       action: 'open',
       code: 'busy',
     });
+    await assert.rejects(opened({ secretkey: undefined }), { action: 'open', code: 'failed' });
+    await assert.rejects(opened({ region: undefined, regionendpoint: undefined }), { code: 'failed' });
     await assert.rejects(opened({ chunksize: MIB }), { action: 'open', code: 'failed' });
     await assert.rejects(opened({ bucket: 'no-such-bucket' }), (error) => {
       assert.ok(error instanceof DriverError && error.code === 'failed' && error.cause instanceof Error);

@@ -184,6 +184,15 @@ if (reason !== false) {
     await assert.rejects(driver.append(write, noChunks()), { code: 'keyNotFound' });
   });
 
+  test('a target that is not a key is refused', async () => {
+    const driver = await (await openBucket()).open();
+    for (const target of ['', '../other', '/blobs', 'a//b']) {
+      await assert.rejects(driver.append({ key: STAGED, size: 0, target }, noChunks()), {
+        code: 'invalidKey',
+      });
+    }
+  });
+
   test('a detail that was not made here is not believed', async () => {
     const { open } = await openBucket();
     const driver = await open();

@@ -44,7 +44,7 @@ export async function removeWithMounts(directory: string): Promise<void> {
 }
 
 /**
- * Starts a daemon and waits until `answers` resolves. It is stopped at the end of the test.
+ * Starts a daemon and waits until `answers` resolves. It is stopped at the end of the test, if it is still there.
  * Throws with everything that it printed if it ends or does not answer.
  */
 export async function startDaemon(
@@ -52,7 +52,7 @@ export async function startDaemon(
   environment: NodeJS.ProcessEnv,
   answers: () => Promise<unknown>,
   cleaner: Cleaner,
-): Promise<void> {
+): Promise<ChildProcess> {
   const [program, ...parameters] = command;
   if (program === undefined) throw new TypeError('a command has at least one word');
   const child = spawn(program, parameters, {
@@ -71,7 +71,7 @@ export async function startDaemon(
   while (child.exitCode === null && child.signalCode === null && Date.now() < limit) {
     try {
       await answers();
-      return;
+      return child;
     } catch {
       await sleep(50);
     }

@@ -1,4 +1,5 @@
 // A real S3 store for tests: the Ceph RADOS Gateway, with one monitor and one OSD behind it, all on loopback.
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import type { S3Settings } from '../../storage-drivers/s3/settings.ts';
 import { cephConfiguration } from './ceph-configuration.ts';
 import { runCommand } from './command.ts';
 import { type Cleaner, inReverse, privateDirectory, startDaemon } from './processes.ts';
-import { freePort } from './service.ts';
+import { freePort, stopProcess } from './service.ts';
 import { findProgram, whyNotHere } from './system-packages.ts';
 
 export interface S3Store {
@@ -21,6 +22,10 @@ export interface S3Store {
   createBucket(): Promise<string>;
   /** A client with the SDK's own defaults where the gateway can bear them, for looking at what is really there. */
   client(): S3Client;
+  /** `kill -9` of the gateway. What it answered with success is kept. */
+  killGateway(): Promise<void>;
+  /** Starts the gateway again, on its port. */
+  reviveGateway(): Promise<void>;
 }
 
 /** The driver's settings for a bucket of the store. */
@@ -55,7 +60,8 @@ export async function startS3Store(cleaner: Cleaner): Promise<S3Store> {
   await run(['ceph-osd', '-i', '0', '--mkfs']);
   await daemon(['ceph-osd', '-f', '-i', '0'], osdIsActive);
   // Started before the OSD is active, the gateway would wait for its next look, five seconds later.
-  await daemon(['radosgw', '-f', '-n', 'client.rgw'], () => fetch(endpoint));
+  const startGateway = () => daemon(['radosgw', '-f', '-n', 'client.rgw'], () => fetch(endpoint));
+  let gateway = await startGateway();
   await run([
     ...['radosgw-admin', '-n', 'client.rgw.admin', 'user', 'create', '--uid=tests', '--display-name=tests'],
     ...[`--access-key=${keys.accessKey}`, `--secret-key=${keys.secretKey}`],
@@ -82,6 +88,10 @@ export async function startS3Store(cleaner: Cleaner): Promise<S3Store> {
       client.destroy();
       return bucket;
     },
+    killGateway: async () => void (await stopProcess(gateway, 'SIGKILL')),
+    async reviveGateway() {
+      gateway = await startGateway();
+    },
   };
   return store;
 
@@ -92,8 +102,8 @@ export async function startS3Store(cleaner: Cleaner): Promise<S3Store> {
   async function daemon(
     [name, ...parameters]: readonly ['ceph-mon' | 'ceph-osd' | 'radosgw', ...string[]],
     answers: () => Promise<unknown>,
-  ): Promise<void> {
-    await startDaemon([findProgram(name) ?? name, ...parameters], environment, answers, orderly);
+  ): Promise<ChildProcess> {
+    return startDaemon([findProgram(name) ?? name, ...parameters], environment, answers, orderly);
   }
 
   /** The first map of the cluster holds the OSD already, which spares the tests Ceph's own administration programs. */

@@ -99,7 +99,8 @@ export async function temporaryDirectory(context?: {
   after(fn: () => Promise<void>): void;
 }): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
-  context?.after(() => rm(directory, { recursive: true, force: true }));
+  // A server that is still stopping may leave a last file.
+  context?.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 
