@@ -1,16 +1,31 @@
 #!/usr/bin/env node
-// Sets the process up before anything else is loaded, then runs the command. JavaScript, since what strips types costs more
-// memory than the rest of the server, and is not needed where the compiled code is at hand.
-import { enableCompileCache, flushCompileCache } from 'node:module';
+// Sets the process up before anything else is loaded, then runs the command. JavaScript, since what strips types costs 25 MB,
+// and is not needed where the compiled code is at hand.
+import { constants, enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 
 /** File operations that may wait for the disk at the same time. Node has 4, so that four slow syncs stop every pull. */
 const FILE_THREADS = '16';
 
-// What is compiled once starts in half the time and with 25 MB less. Beside the code, and not where others could write.
-enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/berth'));
+// What is compiled once starts in half the time. Beside the code, and not where others could write.
+const cache = enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/berth'));
 process.env['UV_THREADPOOL_SIZE'] ??= FILE_THREADS;
 
 const { runCommand } = await import('./commands.ts');
 flushCompileCache();
+if (hasStrippedTypes() && cache.status === constants.compileCacheStatus.ENABLED) startAgain();
 process.exitCode = await runCommand(process.argv.slice(2));
+
+/** Whether Node has loaded what strips types. If this cannot be told, nothing is lost but memory. */
+function hasStrippedTypes() {
+  const loaded = 'moduleLoadList' in process ? process.moduleLoadList : [];
+  return Array.isArray(loaded) && loaded.some((name) => String(name).includes('deps/amaro'));
+}
+
+/** In the same process, from the compiled code. At most once: where the code cannot be kept, it has to do as it is. */
+function startAgain() {
+  const guard = 'BERTH_STARTED_AGAIN';
+  if (process.env[guard] !== undefined || process.execve === undefined) return;
+  const words = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, words, { ...process.env, [guard]: '1' });
+}
