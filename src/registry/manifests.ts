@@ -2,7 +2,7 @@
 import type { Digest } from './digest.ts';
 import { algorithmOf, CANONICAL_ALGORITHM, digestOf } from './digest.ts';
 import { RegistryError } from './errors.ts';
-import type { Locks } from './locks.ts';
+import type { Lease, Locks } from './locks.ts';
 import { MAX_MANIFEST_SIZE, type Manifest, parseManifest } from './manifest.ts';
 import type { ManifestRules } from './manifest-rules.ts';
 import type { RepositoryName } from './name.ts';
@@ -89,12 +89,14 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     });
   }
 
-  async function removeManifest(repository: RepositoryName, digest: Digest): Promise<void> {
+  async function removeManifest(repository: RepositoryName, digest: Digest, lease: Lease): Promise<void> {
     if (!(await stored.has(repository, digest))) throw unknownManifest({ digest });
     const found = await stored.find(repository, digest);
     const subject = found?.manifest?.subject?.digest;
     // The tags go first: whatever interrupts this, none is left that points nowhere.
     await tags.removeAllOn(repository, digest);
+    // Somebody who got the repository meanwhile may have tagged it again.
+    await lease.confirm();
     await stored.unlink(repository, digest);
     if (subject !== undefined) await referrers.remove(repository, subject, digest);
   }
@@ -116,8 +118,9 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
       if (bytes.length > MAX_MANIFEST_SIZE) throw new RegistryError('manifestTooLarge');
       const digest = digestOfPush(reference, bytes);
       const manifest = parseManifest(bytes, mediaType);
-      return locks.shared(repository, async () => {
+      return locks.shared(repository, async (lease) => {
         await rules.check(repository, manifest);
+        await lease.confirm();
         const checked = { digest, bytes, manifest, ...(precondition && { precondition }) };
         if (reference.kind === 'tag') return putTagged(repository, reference.tag, checked);
         const pushed = await keep(repository, digest, bytes, manifest);
@@ -127,10 +130,10 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     },
 
     async remove(repository, reference) {
-      await locks.exclusive(repository, () =>
+      await locks.exclusive(repository, (lease) =>
         reference.kind === 'tag'
           ? removeTag(repository, reference.tag)
-          : removeManifest(repository, reference.digest),
+          : removeManifest(repository, reference.digest, lease),
       );
     },
   };

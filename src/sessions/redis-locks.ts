@@ -19,7 +19,7 @@ export interface RedisLocksSettings {
 
 /** A place in the queue is lost by whoever does not ask for this long. */
 const PLACE_MS = 2_000;
-/** Between two tries to get a lock: short near the head of the queue and at first, and never the same for everybody. */
+/** Between two tries to get a lock; never the same for everybody. */
 const SHORTEST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 100;
 /** Between two tries to give a lock back that Redis did not hear of. */
@@ -87,14 +87,18 @@ function lockKey(name: string, part: string): string {
  * when that takes too long, or Redis is away.
  */
 async function acquired(attempt: () => Promise<unknown>, waitMs: number): Promise<void> {
-  const start = performance.now();
+  const end = performance.now() + waitMs;
+  let place: unknown;
+  let inPlaceSince = 0;
   for (;;) {
     const before = await attempt();
     if (before === -1) return;
-    const waited = performance.now() - start;
-    if (waited > waitMs) throw new RegistryError('unavailable');
-    const shortest = SHORTEST_PAUSE_MS * (Number(before) + 1);
-    const pause = Math.min(Math.max(shortest, waited / 10), LONGEST_PAUSE_MS);
-    await sleep(pause * (0.5 + Math.random()));
+    const now = performance.now();
+    if (now > end) throw new RegistryError('unavailable');
+    if (before !== place) inPlaceSince = now;
+    place = before;
+    // Who stands near the head of a queue that moves asks often; nobody does while one holder takes long.
+    const pause = Math.max(SHORTEST_PAUSE_MS * (Number(before) + 1), (now - inPlaceSince) / 10);
+    await sleep(Math.min(pause, LONGEST_PAUSE_MS) * (0.5 + Math.random()));
   }
 }

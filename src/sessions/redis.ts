@@ -29,6 +29,8 @@ export type RedisScript = string;
 
 /** Writes as the others do, so that what forbids that is known at the start. The key goes by itself. */
 const PROBE: RedisScript = `return redis.call('SET', KEYS[1], '', 'PX', 1000)`;
+/** So many that a node of a cluster that was taken for a single server has not got all of them. */
+const PROBE_KEYS = Array.from({ length: 8 }, (_, number) => `{probe${number}}`);
 
 /** Tries to connect, and goes on trying; until then every call is refused at once. */
 export function connectRedis(settings: RedisSettings): RedisStore {
@@ -68,7 +70,7 @@ function openClient(settings: RedisSettings): Redis | Cluster {
 /** Throws RedisRefusedError. Every other failure, such as a Redis that is full, may be over when somebody uploads. */
 async function probe(client: Redis | Cluster): Promise<void> {
   try {
-    await client.eval(PROBE, 1, '{probe}');
+    await Promise.all(PROBE_KEYS.map((key) => client.eval(PROBE, 1, key)));
   } catch (error) {
     const explanation = explainRefusal(error);
     if (explanation !== undefined) throw new RedisRefusedError(explanation, { cause: error });

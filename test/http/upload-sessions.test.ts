@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { assertRefused, headerOf } from '../support/answers.ts';
 import { openRegistry } from '../support/app.ts';
 import { beginUpload, blobOf, withQuery } from '../support/content.ts';
+import { objectsBelow } from '../support/test-store.ts';
 
 test('a POST opens a session of its own, with everything that clients look at', async (t) => {
   const { http } = await openRegistry(t);
@@ -84,7 +85,7 @@ test('DELETE gives an upload up: 204, and everything after it is 404', async (t)
   assertRefused(await http.patch(location).send('5'), 404, 'BLOB_UPLOAD_UNKNOWN');
   assertRefused(await http.put(withQuery(location, `digest=${digest}`)), 404, 'BLOB_UPLOAD_UNKNOWN');
   assertRefused(await http.delete(location), 404, 'BLOB_UPLOAD_UNKNOWN');
-  assert.deepEqual(await driver.list('docker/registry/v2/repositories/app'), []);
+  assert.deepEqual(await objectsBelow(driver, 'docker/registry/v2/repositories/app'), []);
 });
 
 test('an upload may be given up where deleting is switched off: it is a part of pushing', async (t) => {
@@ -100,8 +101,8 @@ test('a closed upload is gone', async (t) => {
   await http.put(withQuery(location, `digest=${digest}`)).expect(201);
   assertRefused(await http.get(location), 404, 'BLOB_UPLOAD_UNKNOWN');
   assertRefused(await http.put(withQuery(location, `digest=${digest}`)), 404, 'BLOB_UPLOAD_UNKNOWN');
-  assert.deepEqual(await driver.list('docker/registry/v2/repositories/app/_uploads'), []);
-  assert.deepEqual(await driver.list('docker/registry/v2/repositories/app/_berth'), []);
+  assert.deepEqual(await objectsBelow(driver, 'docker/registry/v2/repositories/app/_uploads'), []);
+  assert.deepEqual(await objectsBelow(driver, 'docker/registry/v2/repositories/app/_berth'), []);
 });
 
 test('the session of one repository is unknown in every other one', async (t) => {

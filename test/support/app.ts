@@ -5,10 +5,11 @@ import { stringify } from 'yaml';
 import { loadConfiguration } from '../../config/load.ts';
 import { createRegistryApp } from '../../src/compose.ts';
 import { startHttpServer } from '../../src/http/server.ts';
+import type { Coordination } from '../../src/sessions/coordination.ts';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
-import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import type { Cleaner } from './processes.ts';
+import { openTestStore } from './test-store.ts';
 
 /** Sends requests. The body of every answer is a Buffer. */
 export type Http = ReturnType<typeof request.agent>;
@@ -25,9 +26,11 @@ export interface TestRegistry {
 export interface TestRegistryOptions {
   /** Sections of a config.yml. Without them: everything by default, in memory, with deletes enabled. */
   readonly settings?: { readonly [section: string]: object };
-  /** A store that is there already, or behaves oddly. */
+  /** A store that is there already, or behaves oddly. Without it: a fresh one. */
   readonly driver?: StorageDriver;
   readonly failingChecks?: () => readonly string[];
+  /** How the requests to several registries on one store keep out of each other's way. */
+  readonly coordination?: Coordination;
   readonly pacePeriodMs?: number;
 }
 
@@ -35,7 +38,7 @@ export async function openRegistry(
   cleaner: Cleaner,
   options: TestRegistryOptions = {},
 ): Promise<TestRegistry> {
-  const { settings = {}, driver: store = createMemoryDriver(), ...seams } = options;
+  const { settings = {}, driver: store = await openTestStore(cleaner), ...seams } = options;
   const driver = createCheckedDriver(store);
   const logLines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
@@ -54,7 +57,9 @@ export async function openRegistry(
 }
 
 function configurationOf(settings: NonNullable<TestRegistryOptions['settings']>) {
-  const storage = { inmemory: {}, delete: { enabled: true }, ...settings['storage'] };
+  // Tests look at the bytes themselves; redirects have tests of their own.
+  const common = { inmemory: {}, delete: { enabled: true }, redirect: { disable: true } };
+  const storage = { ...common, ...settings['storage'] };
   const text = stringify({ version: '0.1', ...settings, storage });
   return loadConfiguration({ file: { path: 'config.yml', text }, environment: {} }).configuration;
 }

@@ -16,6 +16,7 @@ const packageOf = {
   'docker-registry': 'docker-registry',
   dockerd: 'docker.io',
   nginx: 'nginx-light',
+  openssl: 'openssl',
   podman: 'podman',
   radosgw: 'radosgw',
   'redis-server': 'redis-server',

@@ -1,0 +1,44 @@
+// Where a process runs, and whether one that ran near this one is gone.
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { z } from 'zod';
+
+export const whereaboutsSchema = z.object({
+  /** As others see the machine or the container; hosts that share a store may have been given the same one. */
+  host: z.string(),
+  /** Differs between machines, and after a restart of one; empty where it is not known (random(4)). */
+  boot: z.string(),
+  /** Within which process numbers mean the same processes; empty where it is not known (pid_namespaces(7)). */
+  namespace: z.string(),
+  pid: z.int(),
+});
+
+export type Whereabouts = z.infer<typeof whereaboutsSchema>;
+
+/** Those of this process. */
+export async function readWhereabouts(): Promise<Whereabouts> {
+  const [boot, namespace] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    readlink('/proc/self/ns/pid').catch(() => ''),
+  ]);
+  return { host: hostname(), boot: boot.trim(), namespace, pid: process.pid };
+}
+
+/**
+ * Whether the process is known to be gone. In another container only a process with the same number under the same name
+ * is: this is that container, restarted. (So containers on one machine must not be given one host name.)
+ */
+export function isOfDeadNeighbour(there: Whereabouts, here: Whereabouts): boolean {
+  if (there.host !== here.host || there.boot !== here.boot) return false;
+  if (there.pid === here.pid) return true;
+  return there.namespace === here.namespace && !isAlive(there.pid);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
