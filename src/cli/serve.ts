@@ -17,8 +17,10 @@ export async function serve(words: readonly string[]): Promise<number> {
     const log = createLog(logSettings(configuration.log), (line) => process.stdout.write(line));
     for (const warning of warnings) log.warn(warning);
     const server = await startServer(configuration, log);
+    // Before the server is announced: whoever reads that may stop it at once.
+    const stopped = stopSignal(log);
     announce(server, log);
-    await stopSignal(log);
+    await stopped;
     const cut = await server.close();
     log.info(cut === 0 ? {} : { cut }, 'stopped');
     return 0;
