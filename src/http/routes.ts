@@ -1,5 +1,5 @@
 // The whole URL table (distribution-spec, "Endpoints"). Names may hold words like `blobs` or `tags`: the last parts of a
-// path decide, and no two rows fit one path.
+// path decide, and no two rows of one method fit one path.
 import Router from '@koa/router';
 import type { RequestState } from './context.ts';
 import type { BaseHandlers } from './handlers/base.ts';
