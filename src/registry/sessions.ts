@@ -28,6 +28,11 @@ export interface UploadSessions {
   /** The session, also one that the `registry` image began in the same directory; `undefined` if there is none. */
   find(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined>;
   /**
+   * Says that the lease's holder is about to write. Until it saves, whoever finds the session finds it disputed: a holder that
+   * stands still for long loses its lock without knowing. Throws `unavailable` if that has happened already.
+   */
+  claim(session: UploadSession, lease: Lease): Promise<void>;
+  /**
    * Keeps the progress of a session. The bytes are durable before this is called. Throws `unavailable` if the lease on the
    * session's id is lost.
    */

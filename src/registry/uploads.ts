@@ -150,7 +150,16 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     algorithm: Algorithm,
     lease: Lease,
   ): Promise<UploadSession> {
-    const extension = await extend(session, chunk, algorithm);
+    announcedLength(session, chunk);
+    await sessions.claim(session, lease);
+    let extension: Extension;
+    try {
+      extension = await extend(session, chunk, algorithm);
+    } catch (error) {
+      // It is as long as it was, and nobody writes any more.
+      await sessions.save(session, lease).catch(() => undefined);
+      throw error;
+    }
     await sessions.save(extension.session, lease);
     throwIfBroken(extension);
     return extension.session;

@@ -28,12 +28,19 @@ const SHORTEST_TTL_MS = 60_000;
 
 // KEYS: note. ARGV: note, ttl.
 const BEGIN: RedisScript = `return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])`;
-const READ: RedisScript = `return redis.call('GET', KEYS[1])`;
-const FORGET: RedisScript = `return redis.call('DEL', KEYS[1])`;
-// KEYS: note, owner. ARGV: note, ttl, token. Only who still has the session to itself may say how far it is.
+// KEYS: note, claim. What is not there comes as an empty text.
+const READ: RedisScript = `return { redis.call('GET', KEYS[1]) or '', redis.call('GET', KEYS[2]) or '' }`;
+const FORGET: RedisScript = `return redis.call('DEL', KEYS[1], KEYS[2])`;
+// KEYS: claim, owner. ARGV: token, ttl. Left behind by whoever never says how far it came.
+const CLAIM: RedisScript = `
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`;
+// KEYS: note, owner, claim. ARGV: note, ttl, token. Only who still has the session to itself may say how far it is.
 const SAVE: RedisScript = `
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[3])
 return 1`;
 
 export function createRedisSessions(
@@ -52,23 +59,29 @@ export function createRedisSessions(
 
     async find(repository, id): Promise<UploadSession | undefined> {
       const key = uploadData(repository, id);
-      const [noted, startedAt, data] = await Promise.all([
-        redis.run(READ, [noteKey(id)], []),
+      const [[noted, claim], startedAt, data] = await Promise.all([
+        redis.run(READ, [noteKey(id), claimKey(id)], []).then(parseTexts),
         readStartedAt(driver, repository, id),
         orAbsent(driver.stat(key)),
       ]);
-      const sighting = typeof noted === 'string' ? parseSighting(noted) : undefined;
+      const sighting = noted === '' ? undefined : parseSighting(noted);
       // Whoever lost its lock without knowing may write over bytes without making them more.
       const isOfOtherBytes = data !== undefined && data.version !== sighting?.version;
       const note = isOfOtherBytes ? undefined : sighting?.note;
       // Where the store does not show the bytes so far, a session that Redis has forgotten is lost.
       if (startedAt === undefined || (note === undefined && data === undefined)) return undefined;
-      return { id, repository, startedAt, ...progressOf(key, note, data?.size) };
+      const progress = progressOf(key, note, data?.size);
+      return { id, repository, startedAt, ...progress, ...(claim !== '' && { disputed: true }) };
+    },
+
+    async claim({ id }, { token }) {
+      const claimed = await redis.run(CLAIM, [claimKey(id), ownerKey(id)], [token, ttlMs]);
+      if (claimed !== 1) throw new RegistryError('unavailable');
     },
 
     async save(session, lease) {
       const data = await orAbsent(driver.stat(session.write.key));
-      const keys = [noteKey(session.id), ownerKey(session.id)];
+      const keys = [noteKey(session.id), ownerKey(session.id), claimKey(session.id)];
       const values = [formatSighting(session, data?.version), ttlMs, lease.token];
       if ((await redis.run(SAVE, keys, values)) !== 1) throw new RegistryError('unavailable');
     },
@@ -76,7 +89,7 @@ export function createRedisSessions(
     async remove({ repository, id }) {
       await driver.delete(upload(repository, id), { durable: false });
       // What stays of it runs out by itself.
-      await redis.run(FORGET, [noteKey(id)], []).catch(() => undefined);
+      await redis.run(FORGET, [noteKey(id), claimKey(id)], []).catch(() => undefined);
     },
   };
 }
@@ -84,6 +97,15 @@ export function createRedisSessions(
 /** In the same slot of a cluster as the lock of the session. */
 function noteKey(id: SessionId): string {
   return `{${id}}:upload`;
+}
+
+/** Holds the token of whoever writes, or wrote until it lost its lock. */
+function claimKey(id: SessionId): string {
+  return `{${id}}:claim`;
+}
+
+function parseTexts(answer: unknown): [string, string] {
+  return z.tuple([z.string(), z.string()]).parse(answer);
 }
 
 const sightingSchema = z.object({ version: z.string().optional(), note: z.string() });

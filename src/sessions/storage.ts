@@ -26,6 +26,8 @@ export function createStorageSessions(driver: StorageDriver): UploadSessions {
       return { id, repository, startedAt, ...progress };
     },
 
+    async claim() {},
+
     async save(session) {
       // Lost with a power cut, it costs reading the upload once more.
       const key = uploadState(session.repository, session.id);
