@@ -202,7 +202,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     const { content } = await driver.openStaged(session.write);
     let copy = aimAt(digest, newSession(session.repository));
     try {
-      copy = (await extend(copy, { body: content }, algorithmOf(digest))).session;
+      copy = (await extend(copy, { body: keeping(content) }, algorithmOf(digest))).session;
       await close(copy, digest);
       await driver.abort(session.write);
     } catch (error) {
@@ -268,6 +268,11 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** Chunks whose memory is not used again: a reader's are valid until the next one, a writer's for as long as it wants. */
+async function* keeping(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) yield Uint8Array.from(chunk);
+}
 
 /** Whether bytes that were written may still become others. What a detail names never does. */
 function canChangeYet({ write, disputed }: UploadSession): boolean {
