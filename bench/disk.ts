@@ -32,16 +32,6 @@ export async function warmDisk(directory: string, bytes: number): Promise<void> 
   await settleDisk();
 }
 
-/** Removes pushed blobs from a storage directory, so that a run needs the space of one round only. */
-export async function discardBlobs(directory: string | undefined, digests: readonly string[]): Promise<void> {
-  if (directory === undefined) return;
-  for (const digest of digests) {
-    const [algorithm = '', encoded = ''] = digest.split(':');
-    const folder = join('docker/registry/v2/blobs', algorithm, encoded.slice(0, 2), encoded);
-    await rm(join(directory, folder), { recursive: true });
-  }
-}
-
 export async function readFreeBytes(directory: string): Promise<number> {
   const { bavail, bsize } = await statfs(directory);
   return bavail * bsize;

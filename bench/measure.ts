@@ -9,11 +9,12 @@ import { type Options, UsageError } from './options.ts';
 import { provideProgram } from './packages.ts';
 import type { Report } from './report.ts';
 import { runRounds } from './rounds.ts';
-import { createRows } from './rows/all.ts';
+import { createRows, groupRows, usualRows } from './rows/all.ts';
 import { memoryMetrics, memoryRow } from './rows/memory.ts';
 import type { Row } from './rows/row.ts';
-import { fullSizes, quickSizes, storageBytes } from './sizes.ts';
+import { bucketSizes, fullSizes, quickSizes, type Sizes, storageBytes } from './sizes.ts';
 import { summarize } from './statistics.ts';
+import { openStore } from './stores/open.ts';
 import { startTargets } from './targets.ts';
 
 /** Characters of a server's output that are shown after a wrong answer. */
@@ -36,15 +37,16 @@ export async function measure(
 
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
   tidy.defer(() => rm(directory, { recursive: true, force: true }));
-  const sizes = options.quick ? quickSizes : fullSizes;
+  const sizes = sizesFor(options);
   const machine = await describeMachine(directory);
   await requireSpace(directory, storageBytes(sizes) * (withDockerRegistry ? 2 : 1));
+  const store = await openStore(options.store, directory, tidy, print);
 
   const load = startLoad();
   tidy.defer(() => load.stop());
-  const selected = selectRows(createRows(load, sizes, withWrk), options.rows);
+  const selected = selectRows(createRows(load, sizes, withWrk), options);
   const registries = await startTargets({
-    directory,
+    store,
     withDockerRegistry,
     against: options.against,
     profileDirectory,
@@ -55,7 +57,8 @@ export async function measure(
 
   const { rows, memory } = selected;
   const targets = registries.all;
-  const outcome = await runRounds({ rows, targets, rounds: options.rounds, memory, print });
+  const groups = groupRows(options.store, rows);
+  const outcome = await runRounds({ groups, targets, rounds: options.rounds, memory, print });
   for (const { name, output } of targets) {
     const isToBlame = outcome.problems.some(({ target }) => target === name);
     if (isToBlame && output) print(`the last that ${name} printed:\n${output().slice(-SHOWN_OUTPUT)}`);
@@ -64,6 +67,7 @@ export async function measure(
   const metrics = [...rows.flatMap((row) => row.metrics), ...(memory ? memoryMetrics : [])];
   return {
     machine,
+    store: options.store,
     quick: options.quick,
     rounds: options.rounds,
     targets: names,
@@ -73,19 +77,24 @@ export async function measure(
   };
 }
 
+function sizesFor({ quick, store }: Options): Sizes {
+  if (quick) return quickSizes;
+  return store === 's3' ? bucketSizes : fullSizes;
+}
+
 interface Selection {
   readonly rows: readonly Row[];
   readonly memory: boolean;
 }
 
-function selectRows(rows: readonly Row[], names: readonly string[] | undefined): Selection {
-  if (names === undefined) return { rows, memory: true };
+function selectRows(rows: readonly Row[], { store, rows: asked }: Options): Selection {
+  if (asked === undefined) return { rows: usualRows(store, rows), memory: true };
   const known = [...rows.map(({ name }) => name), memoryRow];
-  const unknown = names.filter((name) => !known.includes(name));
+  const unknown = asked.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new UsageError(`no such rows: ${unknown.join(', ')}; there are ${known.join(', ')}`);
   }
-  return { rows: rows.filter(({ name }) => names.includes(name)), memory: names.includes(memoryRow) };
+  return { rows: rows.filter(({ name }) => asked.includes(name)), memory: asked.includes(memoryRow) };
 }
 
 async function requireSpace(directory: string, bytes: number): Promise<void> {

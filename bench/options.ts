@@ -1,5 +1,6 @@
 // What can be said on the command line of `npm run bench -- ...`.
 import { parseArgs } from 'node:util';
+import { type StoreKind, storeKinds } from './stores/store.ts';
 
 export interface RunningRegistry {
   readonly name: string;
@@ -9,8 +10,9 @@ export interface RunningRegistry {
 }
 
 export interface Options {
+  readonly store: StoreKind;
   readonly rounds: number;
-  /** Names of rows; all of them if absent. */
+  /** Names of rows; those that the store is usually measured by if absent. */
   readonly rows: readonly string[] | undefined;
   readonly against: readonly RunningRegistry[];
   readonly json: string | undefined;
@@ -26,6 +28,7 @@ export class UsageError extends Error {
 
 export const usage = `npm run bench -- [options]
 
+  --store directory|s3     what the registries keep everything in (default directory); s3 starts a Ceph gateway
   --rounds N               how often every row runs (default 3)
   --rows a,b               only these rows
   --against NAME=URL=PID   measure a registry that already runs here, too; may be repeated, =PID may be left out
@@ -38,6 +41,7 @@ export const usage = `npm run bench -- [options]
 export function parseOptions(parameters: readonly string[]): Options {
   const given = parse(parameters);
   return {
+    store: parseStore(given.store),
     rounds: parseRounds(given.rounds),
     rows: given.rows?.split(',').filter((name) => name !== ''),
     against: given.against.map(parseAgainst),
@@ -54,6 +58,7 @@ function parse(parameters: readonly string[]) {
     return parseArgs({
       args: [...parameters],
       options: {
+        store: { type: 'string', default: 'directory' },
         rounds: { type: 'string', default: '3' },
         rows: { type: 'string' },
         against: { type: 'string', multiple: true, default: [] },
@@ -67,6 +72,12 @@ function parse(parameters: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+function parseStore(text: string): StoreKind {
+  const kind = storeKinds.find((known) => known === text);
+  if (kind === undefined) throw new UsageError(`--store is ${storeKinds.join(' or ')}, not ${text}`);
+  return kind;
 }
 
 function parseRounds(text: string): number {

@@ -9,7 +9,7 @@ const INSTALL_LIMIT_MS = 180_000;
  * does through `print`.
  */
 export async function provideProgram(
-  program: 'wrk' | 'docker-registry',
+  program: 'wrk' | 'docker-registry' | 'ceph-mon' | 'ceph-osd' | 'radosgw',
   print: (line: string) => void,
 ): Promise<boolean> {
   if (findProgram(program) !== undefined) return true;

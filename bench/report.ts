@@ -2,9 +2,11 @@
 import type { Machine } from './machine.ts';
 import type { Problem } from './rounds.ts';
 import type { Line, Spread } from './statistics.ts';
+import type { StoreKind } from './stores/store.ts';
 
 export interface Report {
   readonly machine: Machine;
+  readonly store: StoreKind;
   readonly quick: boolean;
   readonly rounds: number;
   /** Names, ours first. */
@@ -70,11 +72,16 @@ function formatMachine({ machine }: Report): string {
   return `${processor}, ${cores} cores, ${memory}, ${fileSystem}, Linux ${kernel}, Node ${node}, ${load}`;
 }
 
-function formatNotes({ rounds, quick, problems, verified }: Report): string {
+function formatNotes({ store, rounds, quick, problems, verified }: Report): string {
   const notes = [
     `Medians; rounds: ${rounds}. Ratios: above 1 Berth is better; in brackets the lowest and the highest of the rounds.`,
     `${verified} pulled blobs were hashed and are what their digests say.`,
   ];
+  if (store === 's3') {
+    notes.push(
+      'Each in a bucket of its own on one Ceph gateway, without redirects; AWS SDK: no registry, the same bytes.',
+    );
+  }
   if (quick) notes.push('Taken with --quick: the figures mean little.');
   for (const { target, row, message } of problems)
     notes.push(`WRONG ANSWER in ${row} from ${target}: ${message}`);

@@ -1,5 +1,5 @@
-// Runs the rows: every round takes each row once for each registry, one right after the other, and another registry begins
-// every time, so that what changes on the machine meanwhile meets all of them.
+// Runs the rows: every round takes each row of a group once for each registry, one right after the other, and another registry
+// begins every time, so that what changes on the machine meanwhile meets all of them.
 import { WrongAnswer } from './load/connection.ts';
 import { readMemory } from './rows/memory.ts';
 import type { Readings, Row } from './rows/row.ts';
@@ -27,7 +27,8 @@ export interface Outcome {
 }
 
 export interface Plan {
-  readonly rows: readonly Row[];
+  /** Rows that take turns. A group begins when all rounds of the one before are over. */
+  readonly groups: readonly (readonly Row[])[];
   readonly targets: readonly Target[];
   readonly rounds: number;
   readonly memory: boolean;
@@ -36,9 +37,10 @@ export interface Plan {
 }
 
 /** Wrong answers are collected; whatever else fails is thrown. A row that cannot be prepared is left out for that registry. */
-export async function runRounds({ rows, targets, rounds, memory, print }: Plan): Promise<Outcome> {
+export async function runRounds({ groups, targets, rounds, memory, print }: Plan): Promise<Outcome> {
   const measurements: Measurement[] = [];
   const problems: Problem[] = [];
+  const rows = groups.flat();
   const broken = new Map<Row, Set<Target>>(rows.map((row) => [row, new Set()]));
 
   const note = (target: Target, round: number, readings: Readings): void => {
@@ -64,31 +66,40 @@ export async function runRounds({ rows, targets, rounds, memory, print }: Plan):
     }
   };
 
-  await noteMemory('idle');
-  for (const row of rows) {
+  const prepare = async (row: Row): Promise<void> => {
     print(`preparing ${row.name}`);
-    for (const target of targets) {
+    for (const target of targets.filter(takesPartIn(row))) {
       const prepared = await attempt(row, target, () => row.prepare(target));
       if (!prepared) broken.get(row)?.add(target);
     }
-  }
-  for (let round = 1; round <= rounds; round++) {
-    for (const row of rows) {
-      print(`round ${round} of ${rounds}: ${row.name}`);
-      for (const target of rotate(targets, round - 1)) {
-        await attempt(row, target, async () => note(target, round, await row.measure(target, round)));
-      }
+  };
+  const measure = async (row: Row, round: number): Promise<void> => {
+    print(`round ${round} of ${rounds}: ${row.name}`);
+    for (const target of rotate(targets, round - 1).filter(takesPartIn(row))) {
+      await attempt(row, target, async () => note(target, round, await row.measure(target, round)));
+    }
+  };
+
+  await noteMemory('idle');
+  for (const group of groups) {
+    for (const row of group) await prepare(row);
+    for (let round = 1; round <= rounds; round++) {
+      for (const row of group) await measure(row, round);
     }
   }
   await noteMemory('loaded');
   let verified = 0;
   for (const row of rows) {
-    for (const target of targets) {
+    for (const target of targets.filter(takesPartIn(row))) {
       const { verify } = row;
       if (verify && (await attempt(row, target, () => verify(target)))) verified += 1;
     }
   }
   return { measurements, problems, verified };
+}
+
+function takesPartIn(row: Row): (target: Target) => boolean {
+  return ({ bucket }) => bucket === undefined || row.onBuckets === true;
 }
 
 function rotate<Item>(items: readonly Item[], by: number): readonly Item[] {

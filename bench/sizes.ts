@@ -27,6 +27,9 @@ export const fullSizes: Sizes = {
   requestSeconds: 2,
 };
 
+/** Requests to a store that keeps everything synced take many times as long as those to a directory. */
+export const bucketSizes: Sizes = { ...fullSizes, images: 48 };
+
 export const quickSizes: Sizes = {
   largeBlobBytes: 32 * MIB,
   streams: 4,

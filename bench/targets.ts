@@ -1,7 +1,6 @@
-// The registries that are measured: ours and Debian's docker-registry on fresh directories of one file system, with the
-// same configuration file, and any that runs already.
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+// What is measured: our registry and Debian's docker-registry on fresh places in one store, with the same configuration file,
+// any registry that runs already, and the store itself where it is a bucket.
+import { tmpdir } from 'node:os';
 import {
   type RegistryOptions,
   type Service,
@@ -9,13 +8,18 @@ import {
   startDockerRegistry,
 } from '../test/support/service.ts';
 import type { RunningRegistry } from './options.ts';
+import type { BucketAddress, Store } from './stores/store.ts';
 
 export interface Target {
   readonly name: string;
   readonly url: string;
   readonly pid: number | undefined;
-  /** The storage root; undefined if the registry is not ours to start. */
-  readonly directory: string | undefined;
+  /** On the file system that takes what is pushed, if the registry is ours to start; else any. */
+  readonly directory: string;
+  /** What the AWS SDK is measured on, alone. There is no registry then, and `url` is the store's. */
+  readonly bucket?: BucketAddress;
+  /** Removes blobs behind its back, if the registry is ours to start. */
+  readonly discardBlobs?: (digests: readonly string[]) => Promise<void>;
   /** What it printed so far, if it is ours to start. */
   readonly output?: () => string;
 }
@@ -26,8 +30,7 @@ export interface Targets extends AsyncDisposable {
 }
 
 export interface TargetOptions {
-  /** An empty directory that takes the storage of all registries. */
-  readonly directory: string;
+  readonly store: Store;
   readonly withDockerRegistry: boolean;
   readonly against: readonly RunningRegistry[];
   /** Where the profiles of ours go; none are made if absent. */
@@ -35,10 +38,11 @@ export interface TargetOptions {
 }
 
 // The `registry` image's own configuration has the cache. Logs are off so that writing and reading them is not measured.
-const configuration = {
-  log: { level: 'error', accesslog: { disabled: true } },
-  storage: { cache: { blobdescriptor: 'inmemory' } },
-};
+const log = { level: 'error', accesslog: { disabled: true } };
+const cache = { blobdescriptor: 'inmemory' };
+
+// The store is on this machine, without TLS; but with this set, docker-registry ends at its start.
+const withoutBundle = { AWS_CA_BUNDLE: undefined };
 
 /** Starts them one after the other; what was started is stopped again if one does not start. */
 export async function startTargets(options: TargetOptions): Promise<Targets> {
@@ -52,20 +56,25 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
     startRegistry: (options: RegistryOptions) => Promise<Service>,
     environment: NodeJS.ProcessEnv = {},
   ) => {
-    const directory = join(options.directory, name);
-    await mkdir(directory);
+    const { storage, directory, discardBlobs } = await options.store.createPlace(name);
+    const configuration = { log, storage: { ...storage, cache } };
     const service = await startRegistry({ directory, configuration, environment });
     services.push(service);
-    all.push({ name, url: service.url, pid: service.pid, directory, output: service.output });
+    all.push({ name, url: service.url, pid: service.pid, directory, discardBlobs, output: service.output });
   };
   try {
     await start('berth', startBerth, profileEnvironment(options.profileDirectory));
-    if (options.withDockerRegistry) await start('docker-registry', startDockerRegistry);
+    if (options.withDockerRegistry) await start('docker-registry', startDockerRegistry, withoutBundle);
+    const bare = await options.store.createBarePlace?.();
+    if (bare !== undefined) {
+      const { address, ...place } = bare;
+      all.push({ name: 'AWS SDK', url: address.endpoint, pid: undefined, bucket: address, ...place });
+    }
   } catch (error) {
     await stop();
     throw error;
   }
-  all.push(...options.against.map((registry) => ({ ...registry, directory: undefined })));
+  all.push(...options.against.map((registry) => ({ ...registry, directory: tmpdir() })));
   return { all, [Symbol.asyncDispose]: stop };
 }
 

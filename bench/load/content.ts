@@ -50,6 +50,16 @@ export function sha256(content: Uint8Array): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
+/** The bytes of a blob without the framing, in the pieces of 32 KiB that it was prepared in; the memory is shared. */
+export function* piecesOf({ body }: Pick<PreparedBlob, 'body'>): Generator<Uint8Array> {
+  for (const frames of body) {
+    if (frames === LAST_CHUNK) continue;
+    for (let at = PIECE_HEAD.length; at < frames.length; at += FRAME_BYTES) {
+      yield frames.subarray(at, at + PIECE_BYTES);
+    }
+  }
+}
+
 function prepareBlob(shared: Buffer, prefix: string, size: number): PreparedBlob {
   if (size % PIECE_BYTES !== 0 || size === 0) throw new RangeError(`${size} is not a multiple of 32 KiB`);
   const first = Buffer.from(shared.subarray(0, FRAME_BYTES));
@@ -61,12 +71,8 @@ function prepareBlob(shared: Buffer, prefix: string, size: number): PreparedBlob
     left -= pieces;
   }
   const hash = createHash('sha256');
-  for (const frames of body) {
-    for (let at = PIECE_HEAD.length; at < frames.length; at += FRAME_BYTES) {
-      hash.update(frames.subarray(at, at + PIECE_BYTES));
-    }
-  }
   body.push(LAST_CHUNK);
+  for (const piece of piecesOf({ body })) hash.update(piece);
   return { digest: `sha256:${hash.digest('hex')}`, size, body };
 }
 

@@ -1,6 +1,17 @@
 // What the load process is asked for, and what it says when it is done: plain JSON over the channel between the two.
 import { z } from 'zod';
 
+/** A bucket that the AWS SDK talks to instead of a registry at `url`. */
+const bucket = z
+  .object({
+    endpoint: z.string(),
+    region: z.string(),
+    accessKey: z.string(),
+    secretKey: z.string(),
+    bucket: z.string(),
+  })
+  .optional();
+
 const jobSchema = z.discriminatedUnion('kind', [
   /** `streams` blobs of `size` bytes each, all at once, each on its own connection. */
   z.object({
@@ -10,6 +21,7 @@ const jobSchema = z.discriminatedUnion('kind', [
     seed: z.string(),
     streams: z.int().min(1),
     size: z.int().min(1),
+    bucket,
   }),
   /** These blobs of `size` bytes each, all at once, each on its own connection. */
   z.object({
@@ -18,6 +30,7 @@ const jobSchema = z.discriminatedUnion('kind', [
     repository: z.string(),
     digests: z.array(z.string()),
     size: z.int().min(1),
+    bucket,
   }),
   /** Small images, each new, from `atOnce` clients that each have a repository of their own below `repository`. */
   z.object({
@@ -37,7 +50,13 @@ const jobSchema = z.discriminatedUnion('kind', [
     blobSize: z.int().min(1),
   }),
   /** Pulls one blob and hashes it. */
-  z.object({ kind: z.literal('verify'), url: z.string(), repository: z.string(), digest: z.string() }),
+  z.object({
+    kind: z.literal('verify'),
+    url: z.string(),
+    repository: z.string(),
+    digest: z.string(),
+    bucket,
+  }),
 ]);
 
 const resultSchema = z.union([

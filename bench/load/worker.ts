@@ -1,6 +1,7 @@
 // The load process: does one job after the other and says how long each took. It runs apart from the bench itself, so that
 // what the bench does meanwhile (reading what the servers print, for one) is not in the figures.
 import { performance } from 'node:perf_hooks';
+import { downloadBlob, uploadBlob, verifyObject } from './bucket.ts';
 import { type Connection, openConnection } from './connection.ts';
 import { type ContentSource, createContentSource, type PreparedBlob, prepareSmallBlob } from './content.ts';
 import { verifyBlob } from './digest.ts';
@@ -34,15 +35,13 @@ function perform(content: ContentSource, job: Job): Promise<Done> {
     case 'push':
       return push(content, job);
     case 'pull':
-      return timed(job.digests, () =>
-        allAtOnce(job.digests, (digest) => pullBlob(job.url, job.repository, digest, job.size)),
-      );
+      return pull(job);
     case 'images':
       return pushImages(job);
     case 'tags':
       return pushTags(job);
     case 'verify':
-      return timed([job.digest], () => verifyBlob(job.url, job.repository, job.digest));
+      return verify(job);
   }
 }
 
@@ -51,8 +50,24 @@ async function push(content: ContentSource, job: JobOf<'push'>): Promise<Done> {
   const digests = blobs.map(({ digest }) => digest);
   return timed(digests, () =>
     allAtOnce(blobs, (blob) =>
-      connected(job.url, (connection) => pushBlob(connection, job.repository, blob)),
+      job.bucket === undefined
+        ? connected(job.url, (connection) => pushBlob(connection, job.repository, blob))
+        : uploadBlob(job.bucket, blob),
     ),
+  );
+}
+
+async function pull({ url, repository, digests, size, bucket }: JobOf<'pull'>): Promise<Done> {
+  return timed(digests, () =>
+    allAtOnce(digests, (digest) =>
+      bucket === undefined ? pullBlob(url, repository, digest, size) : downloadBlob(bucket, digest, size),
+    ),
+  );
+}
+
+async function verify({ url, repository, digest, bucket }: JobOf<'verify'>): Promise<Done> {
+  return timed([digest], () =>
+    bucket === undefined ? verifyBlob(url, repository, digest) : verifyObject(bucket, digest),
   );
 }
 

@@ -1,12 +1,30 @@
 // Every row, in the order of the table.
 import type { Load } from '../load/client.ts';
 import type { Sizes } from '../sizes.ts';
+import type { StoreKind } from '../stores/store.ts';
 import { createImagesRow } from './images.ts';
 import { createPullRow } from './pull.ts';
 import { createPushRow } from './push.ts';
 import { createRequestsRow, type RequestKind } from './requests.ts';
 import type { Row } from './row.ts';
 import { formatSize, type Transfer } from './transfer.ts';
+
+/** What is measured on S3 without `--rows`, apart from memory, in this order. */
+const BUCKET_ROWS = ['images', 'manifest-by-tag', 'small-blob', 'push', 'pull'];
+
+/** What is measured on a store without `--rows`, apart from memory. */
+export function usualRows(store: StoreKind, rows: readonly Row[]): readonly Row[] {
+  if (store === 'directory') return rows;
+  return BUCKET_ROWS.flatMap((name) => rows.filter((row) => row.name === name));
+}
+
+/**
+ * Which rows take turns. On S3 none do: for minutes after large objects have gone, the gateway is busy freeing their space,
+ * and small requests take several times as long.
+ */
+export function groupRows(store: StoreKind, rows: readonly Row[]): readonly (readonly Row[])[] {
+  return store === 'directory' ? [rows] : rows.map((row) => [row]);
+}
 
 /** `withWrk`: the rows that count requests are only there if wrk is. */
 export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly Row[] {

@@ -11,12 +11,14 @@ export function createPullRow(load: Load, name: string, { title, streams, blobBy
   const repository = `bench/${name}`;
   const pushed = new Map<Target, readonly string[]>();
   const pull = (target: Target): Promise<Done> => {
+    const { url, bucket } = target;
     const digests = [...(pushed.get(target) ?? [])];
-    return load.run({ kind: 'pull', url: target.url, repository, digests, size: blobBytes });
+    return load.run({ kind: 'pull', url, repository, digests, size: blobBytes, bucket });
   };
   return {
     name,
     metrics: transferMetrics(name, `pull, ${title}`),
+    onBuckets: true,
     prepare: async (target) => {
       const done = await load.run({
         kind: 'push',
@@ -25,6 +27,7 @@ export function createPullRow(load: Load, name: string, { title, streams, blobBy
         seed: name,
         streams,
         size: blobBytes,
+        bucket: target.bucket,
       });
       pushed.set(target, done.digests);
       await pull(target);
@@ -34,8 +37,9 @@ export function createPullRow(load: Load, name: string, { title, streams, blobBy
       return perGib(name, bytes, result.seconds, cpuSeconds);
     },
     verify: async (target) => {
+      const { url, bucket } = target;
       const [digest = ''] = pushed.get(target) ?? [];
-      await load.run({ kind: 'verify', url: target.url, repository, digest });
+      await load.run({ kind: 'verify', url, repository, digest, bucket });
     },
   };
 }

@@ -15,6 +15,8 @@ export type Readings = Readonly<Record<string, number | undefined>>;
 export interface Row {
   readonly name: string;
   readonly metrics: readonly Metric[];
+  /** Whether the row can also be run on a bucket without a registry. */
+  readonly onBuckets?: true;
   /** Puts in place what the row reads; also warms the registry up. Outside the clock. Throws `WrongAnswer`. */
   prepare(target: Target): Promise<void>;
   /** One round. Throws `WrongAnswer`. */
