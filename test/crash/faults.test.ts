@@ -103,7 +103,7 @@ test('what the disk refuses to sync is not acknowledged, and not there', {
   assert.equal((await client.send('GET', '/v2/app/manifests/refused')).status, 404);
   await client.appendChunk(location, content.subarray(1000), 1000);
   await client.closeUpload(location, digest);
-  assert.deepEqual(Buffer.from(await client.getBlob('app', digest)), Buffer.from(content));
+  assert.ok(Buffer.from(await client.getBlob('app', digest)).equals(Buffer.from(content)), 'other bytes');
   await client.putManifest('app', 'refused', image.manifest, mediaType);
 });
 
@@ -124,7 +124,7 @@ test('what the disk refuses to read is never a whole answer', { skip: withoutStr
   await assertRefused(await client.send('GET', '/v2/app/manifests/kept'), 500, 'UNKNOWN');
   await fault.end();
 
-  assert.deepEqual(Buffer.from(await client.getBlob('app', blob)), Buffer.from(content));
+  assert.ok(Buffer.from(await client.getBlob('app', blob)).equals(Buffer.from(content)), 'other bytes');
   await client.getManifest('app', 'kept');
 });
 

@@ -25,7 +25,10 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     assert.equal(await standOf(client, location), 1000);
     await client.appendChunk(location, content.subarray(1000, 5000), 1000);
     await client.closeUpload(location, digestOf(content), content.subarray(5000));
-    assert.deepEqual(Buffer.from(await client.getBlob('app', digestOf(content))), Buffer.from(content));
+    assert.ok(
+      Buffer.from(await client.getBlob('app', digestOf(content))).equals(Buffer.from(content)),
+      'other bytes',
+    );
   });
 }
 

@@ -59,7 +59,8 @@ async function outliveWriter(replicas: Replicas): Promise<void> {
   await replicas.at(2).closeUpload(location, digest);
   await replicas.revive(0);
   for (const replica of [0, 1, 2]) {
-    assert.deepEqual(Buffer.from(await replicas.at(replica).getBlob('demo/app', digest)), bytes);
+    // By digest: what tells large buffers apart byte by byte takes all of the memory.
+    assert.equal(digestOf(await replicas.at(replica).getBlob('demo/app', digest)), digest);
   }
 }
 

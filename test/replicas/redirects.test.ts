@@ -43,7 +43,7 @@ if (skip !== false) {
       const seconds = Number(location.searchParams.get('X-Amz-Expires'));
       assert.ok(seconds > 0 && seconds <= LONGEST_SECONDS, `${seconds} seconds`);
       assert.ok(!location.href.includes(store.secretKey));
-      assert.deepEqual(Buffer.from(await (await fetch(location)).bytes()), bytes);
+      assert.ok(Buffer.from(await (await fetch(location)).bytes()).equals(bytes), 'other bytes');
       const part = await fetch(location, { headers: { range: 'bytes=10-19' } });
       assert.deepEqual(Buffer.from(await part.bytes()), bytes.subarray(10, 20));
 
@@ -59,7 +59,7 @@ if (skip !== false) {
     serve({ disable: true }, async (_client, url) => {
       const answer = await ask(url);
       assert.equal(answer.status, 200);
-      assert.deepEqual(Buffer.from(await answer.bytes()), bytes);
+      assert.ok(Buffer.from(await answer.bytes()).equals(bytes), 'other bytes');
       const part = await ask(url, { headers: { range: 'bytes=99990-' } });
       assert.equal(part.status, 206);
       assert.deepEqual(Buffer.from(await part.bytes()), bytes.subarray(99_990));

@@ -49,7 +49,10 @@ test('replicas outlive their store', { skip }, async (t) => {
       await store.reviveGateway();
       for (const replica of [0, 1]) await pullAndCheck(replicas.at(replica), 'demo/app', image, 'tag');
       await balanced.closeUpload(await balanced.appendChunk(location, bytes, 0), digestOf(bytes));
-      assert.deepEqual(Buffer.from(await balanced.getBlob('demo/app', digestOf(bytes))), bytes);
+      assert.ok(
+        Buffer.from(await balanced.getBlob('demo/app', digestOf(bytes))).equals(bytes),
+        'other bytes',
+      );
     },
   );
 
