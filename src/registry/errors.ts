@@ -30,7 +30,6 @@ const rows = {
   preconditionFailed: [412, 'DENIED', 'the tag is not in the state that the request asks for'],
   rangeInvalid: [416, 'RANGE_INVALID', 'no part of the content lies in the requested range'],
   readOnly: [405, 'UNSUPPORTED', 'the registry is read-only at the moment'],
-  requestInvalid: [400, 'UNSUPPORTED', 'request cannot be understood'],
   routeUnknown: [404, 'UNSUPPORTED', 'there is nothing at this address'],
   storageFull: [507, 'DENIED', 'the storage of the registry is full'],
   tagInvalid: [400, 'TAG_INVALID', 'tag is not valid'],

@@ -1,6 +1,8 @@
 // Reads a part of an open file in large pieces, the next of which is under way while the consumer works on the last.
+
 import type { FileHandle } from 'node:fs/promises';
 import type { ObjectReader } from '../driver.ts';
+import { ownedContent } from '../owned-content.ts';
 import type { Span } from '../ranges.ts';
 import type { BufferPool } from './buffer-pool.ts';
 
@@ -25,16 +27,7 @@ export function readFileParts(
   let lastGiven: Uint8Array<ArrayBuffer> | undefined;
   let closing: Promise<void> | undefined;
 
-  const chunks = readChunks();
-  const iterator: AsyncIterator<Uint8Array, void> = {
-    next: () => chunks.next(),
-    // A generator that was never started would not run its own `finally`.
-    async return() {
-      await close();
-      return chunks.return();
-    },
-  };
-  return { content: { [Symbol.asyncIterator]: () => iterator }, close };
+  return { content: ownedContent(readChunks(), close), close };
 
   async function* readChunks(): AsyncGenerator<Uint8Array, void> {
     try {

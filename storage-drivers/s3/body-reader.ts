@@ -1,6 +1,8 @@
 // Hands out the bytes of an object as they come from the store, and goes on where a connection broke off.
+
 import type { Readable } from 'node:stream';
 import type { ObjectReader } from '../driver.ts';
+import { ownedContent } from '../owned-content.ts';
 import type { Span } from '../ranges.ts';
 import { SILENCE_MS } from './clients.ts';
 import { meaningOf } from './errors.ts';
@@ -33,16 +35,7 @@ export function readBody({
 
   // A body that is destroyed before anybody reads it may still say so.
   body.on('error', ignore);
-  const chunks = readChunks();
-  const iterator: AsyncIterator<Uint8Array, void> = {
-    next: () => chunks.next(),
-    // A generator that was never started would not run its own `finally`.
-    async return() {
-      await close();
-      return chunks.return();
-    },
-  };
-  return { content: { [Symbol.asyncIterator]: () => iterator }, close };
+  return { content: ownedContent(readChunks(), close), close };
 
   async function* readChunks(): AsyncGenerator<Uint8Array, void> {
     const watch = setInterval(endIfSilent, WATCH_MS);
