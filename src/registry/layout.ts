@@ -21,6 +21,7 @@
 //   docker/registry/berth/verified/<algorithm>/<first two hex>/<hex>
 //                                                           version of a blob whose bytes were seen to match
 //   docker/registry/berth/servers/<id>                      sign of life of a server that works alone
+//   docker/registry/berth/auth/                             accounts, keys and refresh tokens
 import { type Algorithm, algorithmOf, type Digest, hexOf, isDigest } from './digest.ts';
 import type { RepositoryName } from './name.ts';
 import type { Tag } from './reference.ts';
@@ -40,6 +41,14 @@ export const blobVerdict = (digest: Digest) => `docker/registry/berth/verified/$
 /** Signs of life of the servers that work on the store. */
 export const SERVERS = 'docker/registry/berth/servers';
 export const serverSign = (id: string) => `${SERVERS}/${id}`;
+
+/** Below it is what `auth: berth` keeps. Segments are names that were checked: letters, digits, `.`, `_`, `-`. */
+export const AUTH = 'docker/registry/berth/auth';
+export function authKey(...segments: readonly string[]): string {
+  const bad = segments.find((segment) => !/^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(segment));
+  if (bad !== undefined) throw new TypeError('not the segment of a key');
+  return [AUTH, ...segments].join('/');
+}
 
 export const repository = (name: RepositoryName) => `${REPOSITORIES}/${name}`;
 export const layerLink = (name: RepositoryName, digest: Digest) =>
