@@ -25,7 +25,6 @@ import { healthChecks } from './observe/health-checks.ts';
 import { createBlobs } from './registry/blobs.ts';
 import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
-import type { Locks } from './registry/locks.ts';
 import { createManifestRules, type ManifestRulesSettings } from './registry/manifest-rules.ts';
 import { createManifests } from './registry/manifests.ts';
 import { createReferrers } from './registry/referrers.ts';
@@ -71,7 +70,6 @@ export interface RegistryApp {
   readonly listener: RequestListener;
   /** What else works on the same store has to share these. */
   readonly catalog: Catalog;
-  readonly locks: Locks;
 }
 
 const PACE_PERIOD_MS = 60_000;
@@ -88,7 +86,7 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     log,
   );
   undo.defer(() => health.stop());
-  const { listener, catalog, locks } = createRegistryApp({
+  const { listener, catalog } = createRegistryApp({
     driver,
     configuration,
     log,
@@ -100,7 +98,7 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
   gate.open();
-  const purge = startPurging({ driver, catalog, locks, log }, configuration.storage.maintenance);
+  const purge = startPurging({ driver, catalog, ...coordination, log }, configuration.storage.maintenance);
   undo.move();
   return {
     address: server.address,
@@ -143,7 +141,6 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
     coordination = createLocalCoordination(driver),
     pacePeriodMs = PACE_PERIOD_MS,
   } = dependencies;
-  const { locks } = coordination;
   const registry = createRegistry(driver, coordination, configuration);
   const app = createApp({
     handlers: createHandlers(registry, configuration, pacePeriodMs),
@@ -157,7 +154,7 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
       logEveryRequest: !configuration.log.accesslog.disabled,
     },
   });
-  return { listener: app.callback(), catalog: registry.catalog, locks };
+  return { listener: app.callback(), catalog: registry.catalog };
 }
 
 function startPurging(

@@ -26,6 +26,7 @@ export function createCheckedDriver(
 
   return {
     name,
+    ...(driver.stagesInPlace && { stagesInPlace: driver.stagesInPlace }),
     read: (key) => run('read', [key], () => driver.read(key)),
     write: (key, content, options) => run('write', [key], () => driver.write(key, content, options)),
     stat: (key) => run('stat', [key], () => driver.stat(key)),
@@ -53,10 +54,10 @@ export function createCheckedDriver(
         return checkedReader(await driver.openStaged(write), 'openStaged', write.key);
       }),
 
-    commit: (write, key) =>
+    commit: (write, key, options) =>
       run('commit', [write.key, key], () => {
         checkSize('commit', write);
-        return driver.commit(write, key);
+        return driver.commit(write, key, options);
       }),
 
     abort: (write) => run('abort', [write.key], () => driver.abort(write)),
@@ -91,6 +92,7 @@ export function createCheckedDriver(
       size: reader.size,
       version: reader.version,
       modifiedAt: reader.modifiedAt,
+      ...(reader.seal !== undefined && { seal: reader.seal }),
       content: checkedContent(reader.content, action, key),
       close: () => reader.close(),
     };

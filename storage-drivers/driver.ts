@@ -26,6 +26,8 @@ export interface ObjectStat {
   readonly version: string;
   /** When the bytes under the key last changed, by the clock of the store: for a blob, when it was committed. */
   readonly modifiedAt: Date;
+  /** What whoever made the object said of its bytes. It came with them and is gone with them. */
+  readonly seal?: string;
 }
 
 /** A part of an object: `start` is the first byte, `end` the last one (inclusive), both counted from 0. */
@@ -66,6 +68,15 @@ export interface WriteOptions {
    * @default true
    */
   readonly durable?: boolean;
+  /** A short ASCII text to be kept with the object, for stores that can. */
+  readonly seal?: string;
+}
+
+export interface DeleteOptions {
+  /** As for writes. @default true */
+  readonly durable?: boolean;
+  /** Nothing is below the key. A store that would have to look for it, and could not know, need not. */
+  readonly alone?: boolean;
 }
 
 /** An unfinished object. Plain JSON; everything but `key` and `size` is the driver's own. */
@@ -108,11 +119,17 @@ export interface StorageDriver {
   /** The name under which the configuration knows the driver. */
   readonly name: string;
 
+  /**
+   * Staged bytes lie under their key as they are, where the `registry` image looks for them, and outlive an append that was
+   * cut short.
+   */
+  readonly stagesInPlace?: true;
+
   /** The whole of a small object. Throws `keyNotFound`. */
   read(key: string): Promise<Uint8Array>;
 
-  /** Makes or replaces a small object, in one step. */
-  write(key: string, content: Uint8Array, options?: WriteOptions): Promise<void>;
+  /** Makes or replaces a small object, in one step. Resolves to whether the seal is kept with it. */
+  write(key: string, content: Uint8Array, options?: WriteOptions): Promise<boolean>;
 
   /** Size and version of an object. Throws `keyNotFound`, also for a prefix. */
   stat(key: string): Promise<ObjectStat>;
@@ -136,7 +153,7 @@ export interface StorageDriver {
    * What the store keeps of staged writes below the key goes too, wherever that is: multipart uploads that are under way there,
    * or on the target of such a write, are ended.
    */
-  delete(key: string, options?: WriteOptions): Promise<void>;
+  delete(key: string, options?: DeleteOptions): Promise<void>;
 
   /**
    * Adds all of `content` after the first `write.size` bytes; whatever a broken attempt left behind them is dropped.
@@ -157,8 +174,9 @@ export interface StorageDriver {
    * Makes the first `write.size` bytes the object under `key`, in one step, replacing what was there; the staged write is
    * gone afterwards. Throws `keyNotFound` if the staged bytes are gone or fewer than `write.size`; a write of size 0
    * that was never appended to makes an empty object. One with a target may be refused under another key (`failed`).
+   * Resolves to whether the seal is kept with the object.
    */
-  commit(write: StagedWrite, key: string): Promise<void>;
+  commit(write: StagedWrite, key: string, options?: Pick<WriteOptions, 'seal'>): Promise<boolean>;
 
   /** Forgets a staged write and frees its space, multipart uploads included. Resolves also when there is none. */
   abort(write: StagedWrite): Promise<void>;

@@ -46,10 +46,10 @@ export async function announcePresence(
   const here = await readWhereabouts();
   let state: Sign['state'] = 'starting';
   let renewal: Promise<void> = Promise.resolve();
-  const renew = () =>
-    driver.write(serverSign(id), Buffer.from(JSON.stringify({ ...here, state } satisfies Sign)), {
-      durable: false,
-    });
+  const renew = async () => {
+    const sign = Buffer.from(JSON.stringify({ ...here, state } satisfies Sign));
+    await driver.write(serverSign(id), sign, { durable: false });
+  };
   const timer = setInterval(() => {
     renewal = renew().catch((error: unknown) => log.warn({ err: error }, 'the sign of life was not renewed'));
   }, intervalMs);

@@ -7,7 +7,7 @@ import { orAbsent } from '../registry/content.ts';
 import * as layout from '../registry/layout.ts';
 import type { Locks } from '../registry/locks.ts';
 import type { RepositoryName } from '../registry/name.ts';
-import { isSessionId, type SessionId } from '../registry/sessions.ts';
+import { isSessionId, type UploadSessions } from '../registry/sessions.ts';
 import { parseStartedAt } from '../sessions/session-record.ts';
 
 export interface PurgeSettings {
@@ -19,6 +19,7 @@ export interface PurgeSettings {
 export interface PurgeDependencies {
   readonly driver: StorageDriver;
   readonly catalog: Catalog;
+  readonly sessions: Pick<UploadSessions, 'remove'>;
   /** One writer per session: what is being written to is not removed. */
   readonly locks: Locks;
   readonly log: Logger;
@@ -32,7 +33,7 @@ export interface PurgeResult {
 
 /** Looks at every upload of every repository once. */
 export async function purgeUploads(
-  { driver, catalog, locks, log, now = () => new Date() }: PurgeDependencies,
+  { driver, catalog, sessions, locks, log, now = () => new Date() }: PurgeDependencies,
   { ageMs, dryRun }: PurgeSettings,
 ): Promise<PurgeResult> {
   let removed = 0;
@@ -40,7 +41,11 @@ export async function purgeUploads(
 
   async function purge(repository: RepositoryName, name: string): Promise<void> {
     const key = `${layout.uploads(repository)}/${name}`;
-    const lastTouched = await lastTouch(driver, key);
+    const note = isSessionId(name) ? layout.uploadState(repository, name) : undefined;
+    const lastTouched = latest([
+      ...(await touches(driver, key)),
+      note === undefined ? undefined : (await orAbsent(driver.stat(note)))?.modifiedAt,
+    ]);
     if (lastTouched === undefined || now().getTime() - lastTouched.getTime() < ageMs) {
       kept += 1;
       return;
@@ -48,46 +53,35 @@ export async function purgeUploads(
     removed += 1;
     log.info({ repository, upload: name, lastTouched, dryRun }, 'upload was abandoned');
     if (dryRun) return;
+    if (isSessionId(name)) await sessions.remove({ repository, id: name });
+    // Also what the session does not know of: the rests of attempts that failed.
     await driver.delete(key);
-    if (isSessionId(name)) await driver.delete(layout.uploadState(repository, name));
   }
 
   for await (const repository of catalog.namesWithUploads()) {
+    // There may be bytes without a note, and a note without bytes.
     const uploads = await driver.list(layout.uploads(repository));
-    for (const { name } of uploads) await locks.exclusive(name, () => purge(repository, name));
-    const known = new Set(uploads.map(({ name }) => name));
-    const states = await driver.list(layout.uploadStates(repository));
-    const orphans = states.map(({ name }) => name).filter((name) => isSessionId(name) && !known.has(name));
-    for (const id of orphans) await removeOrphan(repository, id as SessionId);
+    const notes = await driver.list(layout.uploadStates(repository));
+    const names = new Set([...uploads, ...notes].map(({ name }) => name));
+    for (const name of names) await locks.exclusive(name, () => purge(repository, name));
   }
   return { removed, kept };
-
-  /** A note whose upload is gone, as when the `registry` image finished it. */
-  async function removeOrphan(repository: RepositoryName, id: SessionId): Promise<void> {
-    if (dryRun) return;
-    await locks.exclusive(id, async () => {
-      const data = await orAbsent(driver.stat(layout.uploadData(repository, id)));
-      if (data === undefined) await driver.delete(layout.uploadState(repository, id));
-    });
-  }
 }
 
-/** When anything of an upload last changed: the start as it is written down, or a change of one of its objects. */
-async function lastTouch(driver: StorageDriver, key: string): Promise<Date | undefined> {
+/** When anything of an upload changed: the start as it is written down, and the changes of its objects. */
+async function touches(driver: StorageDriver, key: string): Promise<(Date | undefined)[]> {
   const started = await orAbsent(driver.read(`${key}/startedat`));
   const times = [started === undefined ? undefined : parseStartedAt(started)];
   for (const entry of await driver.list(key)) {
     const path = `${key}/${entry.name}`;
-    times.push(
-      entry.kind === 'prefix'
-        ? await lastTouch(driver, path)
-        : (await orAbsent(driver.stat(path)))?.modifiedAt,
-    );
+    if (entry.kind === 'prefix') times.push(...(await touches(driver, path)));
+    else times.push((await orAbsent(driver.stat(path)))?.modifiedAt);
   }
+  return times;
+}
+
+function latest(times: readonly (Date | undefined)[]): Date | undefined {
   return times
     .filter((time) => time !== undefined)
-    .reduce<Date | undefined>(
-      (latest, time) => (latest === undefined || time > latest ? time : latest),
-      undefined,
-    );
+    .reduce<Date | undefined>((last, time) => (last === undefined || time > last ? time : last), undefined);
 }

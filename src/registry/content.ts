@@ -1,10 +1,17 @@
 // Content by digest, whole or absent: no bytes are called a digest before they were seen to match it.
 //
 // Content that was written here was hashed on its way in. What another server left in the same directory, or what was changed
-// since, is hashed when it is first asked for. The version of the object that matched is noted in the store, so that later
-// a look at the version is enough to tell that it still does.
+// since, is hashed when it is first asked for. Where the store keeps a seal with an object, that is the digest that its bytes
+// were seen to match. Elsewhere the version of the object that matched is noted in the store, so that later a look at the
+// version is enough to tell that it still does.
 import { LRUCache } from 'lru-cache';
-import type { ByteRange, ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
+import type {
+  ByteRange,
+  ObjectReader,
+  ObjectStat,
+  StagedWrite,
+  StorageDriver,
+} from '../../storage-drivers/driver.ts';
 import { isKeyNotFound } from '../../storage-drivers/errors.ts';
 import { type Algorithm, algorithmOf, createDigester, type Digest, digestOf } from './digest.ts';
 import { blobData, blobVerdict } from './layout.ts';
@@ -42,7 +49,8 @@ export function createContent(driver: StorageDriver): Content {
   });
   const examinations = new Map<string, Promise<boolean>>();
 
-  async function isWhole(digest: Digest, { version }: { readonly version: string }): Promise<boolean> {
+  async function isWhole(digest: Digest, { version, seal }: ObjectStat): Promise<boolean> {
+    if (seal === digest) return true;
     const verdict = verdicts.get(digest);
     if (verdict?.version === version) return verdict.whole;
     const isNoted = (await notedVersion(digest)) === version;
@@ -120,14 +128,14 @@ export function createContent(driver: StorageDriver): Content {
     async put(digest, bytes) {
       const present = await orAbsent(driver.stat(blobData(digest)));
       if (present?.size === bytes.length && (await orAbsent(isWhole(digest, present)))) return;
-      await driver.write(blobData(digest), bytes);
-      await noteStored(digest);
+      const isSealed = await driver.write(blobData(digest), bytes, { seal: digest });
+      if (!isSealed) await noteStored(digest);
     },
 
     async admit(write, digest) {
       // Also over content that is there already: the rename costs nothing, and heals what was torn.
-      await driver.commit(write, blobData(digest));
-      await noteStored(digest);
+      const isSealed = await driver.commit(write, blobData(digest), { seal: digest });
+      if (!isSealed) await noteStored(digest);
     },
   };
 }

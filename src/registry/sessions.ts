@@ -23,7 +23,7 @@ export interface UploadSession {
 }
 
 export interface UploadSessions {
-  /** Remembers a new session, durably. */
+  /** Remembers a new session. One that has no bytes yet may be lost with its process. */
   create(session: UploadSession): Promise<void>;
   /** The session, also one that the `registry` image began in the same directory; `undefined` if there is none. */
   find(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined>;
@@ -38,7 +38,7 @@ export interface UploadSessions {
    */
   save(session: UploadSession, lease: Lease): Promise<void>;
   /** Forgets a session and everything that was kept under its id. */
-  remove(session: UploadSession): Promise<void>;
+  remove(session: Pick<UploadSession, 'repository' | 'id'>): Promise<void>;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -17,5 +17,6 @@ export class RedisRefusedError extends Error {
 
 /** Within this process, which has to be the only one. Replicas coordinate over Redis: redis-coordination.ts. */
 export function createLocalCoordination(driver: StorageDriver): Coordination {
-  return { locks: createLocks(), sessions: createStorageSessions(driver), async close() {} };
+  const sessions = createStorageSessions(driver);
+  return { locks: createLocks(), sessions, close: () => sessions.close() };
 }

@@ -9,6 +9,10 @@ import type { RepositoryName } from '../registry/name.ts';
 import type { SessionId, UploadSession } from '../registry/sessions.ts';
 
 const noteSchema = z.object({
+  startedAt: z
+    .string()
+    .transform((text) => parseStartedAt(Buffer.from(text)))
+    .optional(),
   write: z.object({
     size: z.int().nonnegative(),
     target: z.string().optional(),
@@ -18,13 +22,14 @@ const noteSchema = z.object({
   disputed: z.literal(true).optional(),
 });
 
-/** How far a session is: its staged write, the digest of what was written, and whether somebody else may be writing. */
+/** How far a session is: when it began, its staged write, the digest of what was written, and whether somebody else may be writing. */
 export type Note = z.infer<typeof noteSchema>;
 
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
-export function formatNote({ write: { size, target, detail }, digest, disputed }: UploadSession): string {
-  return JSON.stringify({ write: { size, target, detail }, digest, disputed });
+export function formatNote({ startedAt, write, digest, disputed }: UploadSession): string {
+  const { size, target, detail } = write;
+  return JSON.stringify({ startedAt, write: { size, target, detail }, digest, disputed });
 }
 
 /** The note; `undefined` for one that is torn. */

@@ -1,43 +1,97 @@
-// Upload sessions remembered in the storage itself. What one process alone needs, and what lets an upload go on after a restart
+// Upload sessions of one process that works alone, remembered in the storage itself: that lets an upload go on after a restart,
 // or in the `registry` image.
+//
+// A session without a byte is kept in memory: to begin it anew costs its client nothing. With its first bytes it is written
+// down. Where the store does not show the bytes so far, nobody else can add to them, and what is remembered here holds.
+import { LRUCache } from 'lru-cache';
+import pMap from 'p-map';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
 import { upload, uploadData, uploadState } from '../registry/layout.ts';
-import type { UploadSession, UploadSessions } from '../registry/sessions.ts';
+import type { RepositoryName } from '../registry/name.ts';
+import type { SessionId, UploadSession, UploadSessions } from '../registry/sessions.ts';
 import { formatNote, parseNote, progressOf, readStartedAt, writeStartedAt } from './session-record.ts';
 
-export function createStorageSessions(driver: StorageDriver): UploadSessions {
+export interface StorageSessions extends UploadSessions {
+  /** Writes down what was only in memory, so that the next process finds it. */
+  close(): Promise<void>;
+}
+
+/** Sessions without a byte that are only in memory; beyond that the oldest ones are written down. */
+const MOST_BEGUN = 1_000;
+/** Sessions with bytes that are remembered; an entry is under 1 KiB. */
+const REMEMBERED = 10_000;
+const WRITTEN_AT_ONCE = 16;
+
+export function createStorageSessions(driver: StorageDriver): StorageSessions {
+  const begun = new Map<SessionId, UploadSession>();
+  const known = new LRUCache<SessionId, Known>({ max: REMEMBERED });
+
+  async function writeDown(session: UploadSession): Promise<void> {
+    await writeStartedAt(driver, session);
+    begun.delete(session.id);
+  }
+
+  async function load(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined> {
+    const key = uploadData(repository, id);
+    const [started, noted, data] = await Promise.all([
+      readStartedAt(driver, repository, id),
+      orAbsent(driver.read(uploadState(repository, id))),
+      orAbsent(driver.stat(key)),
+    ]);
+    const note = noted === undefined ? undefined : parseNote(noted);
+    const startedAt = started ?? (driver.stagesInPlace ? undefined : note?.startedAt);
+    if (startedAt === undefined) return undefined;
+    // Within one process no writer loses its lock.
+    const { disputed: _never, ...progress } = progressOf(key, note, data?.size);
+    return { id, repository, startedAt, ...progress };
+  }
+
   return {
     async create(session) {
-      await writeStartedAt(driver, session);
+      const [oldest] = begun.values();
+      if (oldest !== undefined && begun.size >= MOST_BEGUN) await writeDown(oldest);
+      begun.set(session.id, session);
     },
 
-    async find(repository, id): Promise<UploadSession | undefined> {
-      const key = uploadData(repository, id);
-      const [startedAt, noted, data] = await Promise.all([
-        readStartedAt(driver, repository, id),
-        orAbsent(driver.read(uploadState(repository, id))),
-        orAbsent(driver.stat(key)),
-      ]);
-      if (startedAt === undefined) return undefined;
-      const note = noted === undefined ? undefined : parseNote(noted);
-      // Within one process no writer loses its lock.
-      const { disputed: _never, ...progress } = progressOf(key, note, data?.size);
-      return { id, repository, startedAt, ...progress };
+    async find(repository, id) {
+      const session = begun.get(id) ?? known.get(id)?.session;
+      if (session?.repository === repository) return session;
+      return load(repository, id);
     },
 
-    async claim() {},
+    async claim(session) {
+      // From here on there may be bytes, which somebody else can only go on with if they belong to a session.
+      if (driver.stagesInPlace && begun.has(session.id)) await writeDown(session);
+    },
 
     async save(session) {
-      // Lost with a power cut, it costs reading the upload once more.
-      const key = uploadState(session.repository, session.id);
-      await driver.write(key, Buffer.from(formatNote(session)), { durable: false });
+      const { id, repository } = session;
+      // In place it may be lost with a power cut: that costs reading the upload once more.
+      const options = { durable: driver.stagesInPlace !== true };
+      await driver.write(uploadState(repository, id), Buffer.from(formatNote(session)), options);
+      if (driver.stagesInPlace) return;
+      const hasOnlyNote = begun.delete(id) || known.get(id)?.hasOnlyNote === true;
+      known.set(id, { session, hasOnlyNote });
     },
 
     async remove({ repository, id }) {
+      const hasOnlyNote = known.get(id)?.hasOnlyNote === true;
+      begun.delete(id);
+      known.delete(id);
       // What a power cut brings back is purged like any upload that nobody finishes.
-      await driver.delete(upload(repository, id), { durable: false });
-      await driver.delete(uploadState(repository, id), { durable: false });
+      if (!hasOnlyNote) await driver.delete(upload(repository, id), { durable: false });
+      await driver.delete(uploadState(repository, id), { durable: false, alone: true });
+    },
+
+    async close() {
+      await pMap(begun.values(), writeDown, { concurrency: WRITTEN_AT_ONCE });
     },
   };
+}
+
+interface Known {
+  readonly session: UploadSession;
+  /** There is nothing else of the session in the store, but for bytes of an attempt that failed: those are purged. */
+  readonly hasOnlyNote: boolean;
 }

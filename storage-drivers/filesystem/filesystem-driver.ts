@@ -48,11 +48,15 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
   return {
     name: NAME,
+    stagesInPlace: true,
 
     read: (key) => run('read', key, () => readWhole(pathOf(key))),
 
     write: (key, content, { durable = true } = {}) =>
-      run('write', key, () => writes.write(pathOf(key), content, durable)),
+      run('write', key, async () => {
+        await writes.write(pathOf(key), content, durable);
+        return false;
+      }),
 
     stat: (key) => run('stat', key, async () => objectStat(await orMissing(stat(pathOf(key), BIG)))),
 
@@ -84,7 +88,10 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     },
 
     commit: (write, key) =>
-      run('commit', write.key, () => staged.commit(pathOf(write.key), write.size, pathOf(key))),
+      run('commit', write.key, async () => {
+        await staged.commit(pathOf(write.key), write.size, pathOf(key));
+        return false;
+      }),
 
     abort: (write) => run('abort', write.key, () => staged.abort(pathOf(write.key))),
   };

@@ -22,8 +22,8 @@ export function createMemoryDriver(): StorageDriver {
       return found('read', key).content.slice();
     },
 
-    async write(key, content) {
-      put('write', key, content.slice());
+    async write(key, content, { seal } = {}) {
+      return put('write', key, content.slice(), seal);
     },
 
     async stat(key) {
@@ -74,9 +74,10 @@ export function createMemoryDriver(): StorageDriver {
       );
     },
 
-    async commit(write, key) {
-      put('commit', key, stagedBytes('commit', write));
+    async commit(write, key, { seal } = {}) {
+      const isSealed = put('commit', key, stagedBytes('commit', write), seal);
       staged.delete(write.key);
+      return isSealed;
     },
 
     async abort(write) {
@@ -90,11 +91,13 @@ export function createMemoryDriver(): StorageDriver {
     return object;
   }
 
-  function put(action: string, key: string, content: Uint8Array): void {
+  function put(action: string, key: string, content: Uint8Array, seal: string | undefined): boolean {
     versions += 1;
-    if (!objects.put(key, { content, version: String(versions), modifiedAt: new Date() })) {
+    const object = { content, version: String(versions), modifiedAt: new Date(), ...(seal && { seal }) };
+    if (!objects.put(key, object)) {
       throw failure('failed', action, key, new Error('an object and a prefix cannot have the same key'));
     }
+    return seal !== undefined;
   }
 
   function stagedBytes(action: string, write: StagedWrite): Uint8Array {
@@ -114,5 +117,6 @@ export function createMemoryDriver(): StorageDriver {
 }
 
 function statOf(object: StoredObject): ObjectStat {
-  return { size: object.content.length, version: object.version, modifiedAt: object.modifiedAt };
+  const { content, version, modifiedAt, seal } = object;
+  return { size: content.length, version, modifiedAt, ...(seal !== undefined && { seal }) };
 }

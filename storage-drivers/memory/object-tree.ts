@@ -5,6 +5,7 @@ export interface StoredObject {
   readonly content: Uint8Array;
   readonly version: string;
   readonly modifiedAt: Date;
+  readonly seal?: string;
 }
 
 type Prefix = Map<string, Prefix | StoredObject>;

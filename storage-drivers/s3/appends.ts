@@ -62,7 +62,7 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
     const id = newId();
     const isDirect = write.target !== undefined && pieces.length === 0;
     const key = isDirect ? write.target : pieceKey(write.key, id);
-    const begun = { ...(await beginMarked(bucket, write.key, key, id)), size: 0, parts: [] };
+    const begun = { ...(await beginMarked(bucket, write.key, { key }, id)), size: 0, parts: [] };
     try {
       const upload = await grow(begun, parts);
       if (isDirect) return { upload, pieces, stale };
@@ -101,7 +101,7 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
     const id = newId();
     const sources = sourcesOf(stagedKey, merged);
     try {
-      await compose(bucket, lengths, stagedKey, { sources }, pieceKey(stagedKey, id));
+      await compose(bucket, lengths, stagedKey, { sources }, { key: pieceKey(stagedKey, id) });
     } catch {
       return detail;
     }

@@ -34,8 +34,9 @@ export interface MultipartUpload {
   readonly uploadId: string;
 }
 
-/** The name of the metadata that says which multipart upload made an object. */
+/** The names of the metadata that say which multipart upload made an object, and what was said of its bytes. */
 const MARK = 'berth-write';
+const SEAL = 'berth-seal';
 const CONTENT_TYPE = 'application/octet-stream';
 /** The most that one request deletes: a rule of S3. */
 const DELETED_AT_ONCE = 1000;
@@ -53,8 +54,11 @@ export function openBucket({ calls, bodies }: Clients, settings: S3Settings) {
   return {
     nameOf,
 
-    async put(key: string, content: Uint8Array): Promise<void> {
-      await calls.send(new S3.PutObjectCommand({ Bucket, Key: nameOf(key), Body: content, ...made }));
+    async put(key: string, content: Uint8Array, seal?: string): Promise<void> {
+      const Metadata = metadataOf({ seal });
+      await calls.send(
+        new S3.PutObjectCommand({ Bucket, Key: nameOf(key), Body: content, Metadata, ...made }),
+      );
     },
 
     async head(key: string): Promise<Found> {
@@ -102,21 +106,28 @@ export function openBucket({ calls, bodies }: Clients, settings: S3Settings) {
       }
     },
 
-    async copy(source: string, key: string, abortSignal: AbortSignal): Promise<void> {
-      const CopySource = sourceName(source);
-      const command = new S3.CopyObjectCommand({ Bucket, Key: nameOf(key), CopySource, ...made });
+    async copy(
+      source: string,
+      key: string,
+      seal: string | undefined,
+      abortSignal: AbortSignal,
+    ): Promise<void> {
+      const command = new S3.CopyObjectCommand({
+        Bucket,
+        Key: nameOf(key),
+        CopySource: sourceName(source),
+        MetadataDirective: 'REPLACE',
+        Metadata: metadataOf({ seal }),
+        ...made,
+      });
       await calls.send(command, { abortSignal });
     },
 
-    /** Begins a multipart upload; `mark` is kept with the object that it will make. */
-    async beginUpload(key: string, mark: string): Promise<MultipartUpload> {
+    /** Begins a multipart upload; `mark` and `seal` are kept with the object that it will make. */
+    async beginUpload(key: string, mark: string, seal?: string): Promise<MultipartUpload> {
+      const Metadata = metadataOf({ mark, seal });
       const { UploadId: uploadId } = await calls.send(
-        new S3.CreateMultipartUploadCommand({
-          Bucket,
-          Key: nameOf(key),
-          Metadata: { [MARK]: mark },
-          ...made,
-        }),
+        new S3.CreateMultipartUploadCommand({ Bucket, Key: nameOf(key), Metadata, ...made }),
       );
       if (uploadId === undefined) throw new Error('the store began a multipart upload without a name');
       return { key, uploadId };
@@ -203,7 +214,12 @@ export function foundIn(answer: S3.HeadObjectCommandOutput | S3.GetObjectCommand
     throw new Error('the store does not say how long, how old or which version an object is');
   }
   const version = `${etag.replaceAll('"', '')}-${size.toString(36)}`;
-  return { size, version, modifiedAt, etag, mark: answer.Metadata?.[MARK] };
+  const { [MARK]: mark, [SEAL]: seal } = answer.Metadata ?? {};
+  return { size, version, modifiedAt, etag, mark, ...(seal !== undefined && { seal }) };
+}
+
+function metadataOf({ mark, seal }: { mark?: string; seal?: string | undefined }): Record<string, string> {
+  return { ...(mark !== undefined && { [MARK]: mark }), ...(seal !== undefined && { [SEAL]: seal }) };
 }
 
 function newObjectHeaders({ encrypt, keyid, storageclass, objectacl }: S3Settings) {

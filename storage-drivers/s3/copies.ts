@@ -1,7 +1,7 @@
 // Puts objects together into one, inside the store: none of the bytes come here.
 import type { Bucket, MultipartUpload } from './bucket.ts';
 import { meaningOf } from './errors.ts';
-import { abandon, beginMarked, completeForSure, forgetMarker, newId } from './multipart.ts';
+import { abandon, beginMarked, completeForSure, forgetMarker, type Made, newId } from './multipart.ts';
 import { runSome } from './parts.ts';
 import { LEAST_PART_LENGTH, type Lengths, MOST_COPIED_AT_ONCE } from './settings.ts';
 
@@ -29,20 +29,20 @@ export async function copyObject(
   lengths: Lengths,
   stagedKey: string,
   source: Source,
-  key: string,
+  { key, seal }: Made,
 ): Promise<void> {
-  if (source.size <= lengths.copiedWhole && (await copyWhole(bucket, source, key))) return;
-  await compose(bucket, lengths, stagedKey, { sources: [source] }, key);
+  if (source.size <= lengths.copiedWhole && (await copyWhole(bucket, source, { key, seal }))) return;
+  await compose(bucket, lengths, stagedKey, { sources: [source] }, { key, seal });
 }
 
 /**
  * Copies in one request. Resolves to false if a long object takes the store too long: one that really copies it, and does
  * not only note down where the bytes are, does better with parts.
  */
-async function copyWhole(bucket: Bucket, source: Source, key: string): Promise<boolean> {
+async function copyWhole(bucket: Bucket, source: Source, { key, seal }: Made): Promise<boolean> {
   const patience = AbortSignal.timeout(COPY_PATIENCE_MS);
   try {
-    await bucket.copy(source.key, key, patience);
+    await bucket.copy(source.key, key, seal, patience);
     return true;
   } catch (error) {
     if (source.size < 2 * LEAST_PART_LENGTH) throw error;
@@ -57,9 +57,9 @@ export async function compose(
   lengths: Lengths,
   stagedKey: string,
   ingredients: Ingredients,
-  key: string,
+  { key, seal }: Made,
 ): Promise<void> {
-  const upload = await beginMarked(bucket, stagedKey, key, newId());
+  const upload = await beginMarked(bucket, stagedKey, { key, seal }, newId());
   try {
     await completeForSure(bucket, upload, () => addParts(bucket, lengths, upload, 0, ingredients));
   } catch (error) {

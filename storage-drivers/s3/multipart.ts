@@ -11,6 +11,12 @@ export interface MarkedUpload extends MultipartUpload {
   readonly id: string;
 }
 
+/** What becomes of an upload: an object under the key, with this seal. */
+export interface Made {
+  readonly key: string;
+  readonly seal?: string | undefined;
+}
+
 export function newId(): string {
   return randomBytes(8).toString('hex');
 }
@@ -19,10 +25,10 @@ export function newId(): string {
 export async function beginMarked(
   bucket: Bucket,
   stagedKey: string,
-  key: string,
+  { key, seal }: Made,
   id: string,
 ): Promise<MarkedUpload> {
-  const upload = { ...(await bucket.beginUpload(key, id)), id };
+  const upload = { ...(await bucket.beginUpload(key, id, seal)), id };
   try {
     await bucket.put(markerKey(stagedKey, id), Buffer.from(JSON.stringify(upload)));
     return upload;

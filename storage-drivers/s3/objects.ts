@@ -22,14 +22,14 @@ export async function openObject(
   if (range !== undefined && spanOf(range, Number.MAX_SAFE_INTEGER) === undefined) throw outside();
   const asked = range && { start: range.start, length: range.end - range.start + 1 };
   const { found, body } = await open(bucket, key, asked);
-  const { size, version, modifiedAt, etag } = found;
+  const { size, version, modifiedAt, etag, seal } = found;
   const span = spanOf(range, size);
   if (span === undefined) {
     body.destroy();
     throw outside();
   }
   const reopen = async (rest: Span) => (await open(bucket, key, rest, etag)).body;
-  return { size, version, modifiedAt, ...readBody({ body, span, reopen, translate }) };
+  return { size, version, modifiedAt, ...(seal && { seal }), ...readBody({ body, span, reopen, translate }) };
 }
 
 /** The whole of an object. Throws the SDK's errors. */

@@ -67,12 +67,16 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
 
     read: (key) => run('read', key, () => readObject(bucket, key)),
 
-    write: (key, content) => run('write', key, () => bucket.put(key, content)),
+    write: (key, content, { seal } = {}) =>
+      run('write', key, async () => {
+        await bucket.put(key, content, seal);
+        return seal !== undefined;
+      }),
 
     stat: (key) =>
       run('stat', key, async () => {
-        const { size, version, modifiedAt } = await bucket.head(key);
-        return { size, version, modifiedAt };
+        const { size, version, modifiedAt, seal } = await bucket.head(key);
+        return { size, version, modifiedAt, ...(seal !== undefined && { seal }) };
       }),
 
     openRead: (key, range) =>
@@ -80,7 +84,8 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
 
     list: (prefix, options = {}) => run('list', prefix, () => listPrefix(bucket, prefix, options)),
 
-    delete: (key) => run('delete', key, () => removeTree(bucket, key)),
+    delete: (key, { alone = false } = {}) =>
+      run('delete', key, () => (alone ? bucket.remove(key) : removeTree(bucket, key))),
 
     async append(write, content) {
       const source = watchSource(content);
@@ -94,7 +99,8 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
     openStaged: (write) =>
       run('openStaged', write.key, () => staged.open(write, translator('openStaged', write.key))),
 
-    commit: (write, key) => run('commit', write.key, () => staged.commit(write, key)),
+    commit: (write, key, { seal } = {}) =>
+      run('commit', write.key, () => staged.commit(write, { key, seal })),
 
     abort: (write) => run('abort', write.key, () => staged.abort(write)),
 

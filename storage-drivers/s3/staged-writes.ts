@@ -4,7 +4,7 @@ import { createAppends } from './appends.ts';
 import type { Bucket } from './bucket.ts';
 import { addParts, compose, copyObject } from './copies.ts';
 import { removeTree } from './deletion.ts';
-import { completeForSure, endUpload } from './multipart.ts';
+import { completeForSure, endUpload, type Made } from './multipart.ts';
 import { forget, readPieces, requireAll, sourcesOf } from './pieces.ts';
 import type { Lengths } from './settings.ts';
 import {
@@ -23,7 +23,8 @@ import { openPieces } from './staged-reader.ts';
 export interface StagedWrites {
   append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
   open(write: StagedWrite, translate: (error: unknown) => Error): Promise<ObjectReader>;
-  commit(write: StagedWrite, key: string): Promise<void>;
+  /** Resolves to whether the seal is kept: not by an upload that was begun without it. */
+  commit(write: StagedWrite, made: Made): Promise<boolean>;
   abort(write: StagedWrite): Promise<void>;
 }
 
@@ -49,11 +50,12 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
       return openPieces(bucket, sourcesOf(write.key, detail.pieces), write.size, translate);
     },
 
-    async commit(write, key) {
+    async commit(write, made) {
       const detail = detailOf(write);
-      if (detail.upload === undefined) await commitPieces(write.key, detail, key);
-      else await commitUpload(write.key, detail, detail.upload, key);
+      if (detail.upload === undefined) await commitPieces(write.key, detail, made);
+      else await commitUpload(write.key, detail, detail.upload, made.key);
       await forget(bucket, write.key, namesIn(detail));
+      return made.seal !== undefined && detail.upload === undefined;
     },
 
     async abort(write) {
@@ -63,14 +65,15 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
     },
   };
 
-  async function commitPieces(stagedKey: string, detail: Detail, key: string): Promise<void> {
+  async function commitPieces(stagedKey: string, detail: Detail, made: Made): Promise<void> {
+    const { key, seal } = made;
     const [first, ...others] = sourcesOf(stagedKey, detail.pieces);
-    if (first === undefined) return bucket.put(key, new Uint8Array(0));
-    if (others.length === 0) return copyObject(bucket, lengths, stagedKey, first, key);
+    if (first === undefined) return bucket.put(key, new Uint8Array(0), seal);
+    if (others.length === 0) return copyObject(bucket, lengths, stagedKey, first, made);
     const ending = Buffer.concat(await readPieces(bucket, stagedKey, smallPieces(detail)));
     const sources = sourcesOf(stagedKey, largePieces(detail));
-    if (sources.length === 0) return bucket.put(key, ending);
-    await compose(bucket, lengths, stagedKey, { sources, ending }, key);
+    if (sources.length === 0) return bucket.put(key, ending, seal);
+    await compose(bucket, lengths, stagedKey, { sources, ending }, made);
   }
 
   /** The pieces of a write that has an upload are small. */

@@ -24,7 +24,7 @@ test('a disputed upload becomes a blob of exactly its bytes, whatever is written
   const uploads = createUploads({
     driver,
     sessions: disputing(createStorageSessions(driver)),
-    blobs: { admit: (_name, digest, write) => driver.commit(write, blobData(digest)) },
+    blobs: { admit: async (_name, digest, write) => void (await driver.commit(write, blobData(digest))) },
     locks: createLocks(),
   });
   const bytes = randomBytes(SIZE);
@@ -43,7 +43,7 @@ test('a disputed upload of other bytes is refused, and leaves no blob', async (t
   const uploads = createUploads({
     driver,
     sessions: disputing(createStorageSessions(driver)),
-    blobs: { admit: (_name, digest, write) => driver.commit(write, blobData(digest)) },
+    blobs: { admit: async (_name, digest, write) => void (await driver.commit(write, blobData(digest))) },
     locks: createLocks(),
   });
   const { id } = await uploads.begin(repository);

@@ -5,17 +5,22 @@ import { upload, uploadData, uploadStartedAt, uploadState } from '../../src/regi
 import { createLocks } from '../../src/registry/locks.ts';
 import { parseStartedAt } from '../../src/sessions/session-record.ts';
 import { createStorageSessions } from '../../src/sessions/storage.ts';
+import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { openRegistry } from '../support/app.ts';
 import { algorithms, beginUpload, blobOf, withQuery } from '../support/content.ts';
-import { newSession, repository, sessionsSuite } from './suite.ts';
+import { temporaryDirectory } from '../support/service.ts';
+import { newSession, repository, saveAlone, sessionsSuite } from './suite.ts';
 
 sessionsSuite('storage', (driver) => ({ sessions: createStorageSessions(driver), locks: createLocks() }));
 
-test('the start is written as the registry image reads it: RFC 3339 in UTC with seconds', async () => {
-  const driver = createMemoryDriver();
+test('the start is written as the registry image reads it, RFC 3339 in UTC with seconds, before the first byte', async () => {
+  const driver = { ...createMemoryDriver(), stagesInPlace: true as const };
   const session = { ...newSession(), startedAt: new Date('2026-11-20T12:00:00.123Z') };
-  await createStorageSessions(driver).create(session);
+  const sessions = createStorageSessions(driver);
+  await sessions.create(session);
+  assert.deepEqual(await driver.list(''), [], 'nothing is written of what has no bytes');
+  await createLocks().exclusive(session.id, (lease) => sessions.claim(session, lease));
   const written = await driver.read(uploadStartedAt(repository, session.id));
   assert.equal(Buffer.from(written).toString(), '2026-11-20T12:00:00Z');
 });
@@ -56,7 +61,7 @@ test('bytes that somebody else added overrule the note: its digest is of fewer b
   const driver = createMemoryDriver();
   const sessions = createStorageSessions(driver);
   const session = newSession();
-  await sessions.create(session);
+  await driver.write(uploadStartedAt(repository, session.id), Buffer.from('2026-11-20T12:00:00Z'));
   const note = { write: { size: 5 }, digest: blobOf('01234').digest };
   await driver.write(uploadState(repository, session.id), Buffer.from(JSON.stringify(note)));
   for (const content of ['012', '0123456789']) {
@@ -83,7 +88,7 @@ test('a note that is torn is none: the bytes decide', async () => {
     const driver = createMemoryDriver();
     const sessions = createStorageSessions(driver);
     const session = newSession();
-    await sessions.create(session);
+    await driver.write(uploadStartedAt(repository, session.id), Buffer.from('2026-11-20T12:00:00Z'));
     await driver.write(uploadData(repository, session.id), Buffer.from('01234'));
     await driver.write(uploadState(repository, session.id), Buffer.from(note));
     const found = await sessions.find(repository, session.id);
@@ -92,9 +97,39 @@ test('a note that is torn is none: the bytes decide', async () => {
   }
 });
 
+test('sessions without a byte are written down when the server stops, and when there are very many', async () => {
+  const driver = createMemoryDriver();
+  const sessions = createStorageSessions(driver);
+  const many = Array.from({ length: 1_001 }, () => newSession());
+  for (const session of many) await sessions.create(session);
+  const [oldest, ...others] = many;
+  assert.ok(oldest);
+  assert.deepEqual(await createStorageSessions(driver).find(repository, oldest.id), oldest);
+  const youngest = others.at(-1);
+  assert.ok(youngest);
+  assert.equal(await createStorageSessions(driver).find(repository, youngest.id), undefined);
+  await sessions.close();
+  for (const session of many) {
+    assert.deepEqual(await createStorageSessions(driver).find(repository, session.id), session);
+  }
+});
+
+test('what is remembered of a session that has bytes is what the store has, also after it is forgotten', async () => {
+  const driver = createMemoryDriver();
+  const [sessions, locks] = [createStorageSessions(driver), createLocks()];
+  const session = newSession();
+  await sessions.create(session);
+  const saved = { ...session, write: { ...session.write, size: 5, detail: { pieces: ['a'] } } };
+  await saveAlone({ sessions, locks }, saved);
+  assert.deepEqual(await sessions.find(repository, session.id), saved);
+  assert.deepEqual(await createStorageSessions(driver).find(repository, session.id), saved);
+  await sessions.remove(saved);
+  assert.deepEqual(await driver.list(''), []);
+});
+
 for (const algorithm of algorithms) {
   test(`an upload that two processes take turns with is closed by its ${algorithm} digest in either`, async (t) => {
-    const driver = createMemoryDriver();
+    const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
     const [first, second] = [await openRegistry(t, { driver }), await openRegistry(t, { driver })];
     for (const last of [first, second]) {
       const location = await beginUpload(first.http, 'some/app');

@@ -26,9 +26,12 @@ export interface SessionsUnderTest {
   readonly locks: Locks;
 }
 
-/** Saves a session as its only writer. */
+/** Claims and saves a session as its only writer. */
 export function saveAlone({ sessions, locks }: SessionsUnderTest, session: UploadSession): Promise<void> {
-  return locks.exclusive(session.id, (lease) => sessions.save(session, lease));
+  return locks.exclusive(session.id, async (lease) => {
+    await sessions.claim(session, lease);
+    await sessions.save(session, lease);
+  });
 }
 
 /**
@@ -85,10 +88,11 @@ export function sessionsSuite(
     assert.deepEqual(await sessions.find(repository, session.id), without, 'an older digest does not stay');
   });
 
-  test(`${name}: another instance over the same store knows the session too`, async (t) => {
-    const { driver, sessions } = await open(t);
+  test(`${name}: another instance over the same store knows the session as soon as it may have bytes`, async (t) => {
+    const { driver, sessions, locks } = await open(t);
     const session = newSession();
     await sessions.create(session);
+    await saveAlone({ sessions, locks }, session);
     assert.deepEqual(await create(driver).sessions.find(repository, session.id), session);
   });
 
