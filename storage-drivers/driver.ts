@@ -90,6 +90,12 @@ export interface StagedWrite {
    * commit, which saves it a copy; such a write may be refused by `openStaged`, and by a `commit` to any other key.
    */
   readonly target?: string;
+  /**
+   * The most bytes that `detail` may hold itself, where the driver can save objects so. Whoever allows it keeps the value as
+   * durably as an object before it says that the bytes are there, and forgets it after a commit or an abort: a value that holds
+   * its bytes stays good.
+   */
+  readonly holds?: number;
   /** What the driver itself has to remember, such as the ids of uploaded parts. */
   readonly detail?: JsonValue;
 }
@@ -106,8 +112,8 @@ export type JsonValue =
  * A staged write with nothing in it yet. Nothing is stored before the first `append`. `target` is only for bytes whose final
  * key is known from the start, and that need not be read before the commit.
  */
-export function newStagedWrite(key: string, target?: string): StagedWrite {
-  return target === undefined ? { key, size: 0 } : { key, size: 0, target };
+export function newStagedWrite(key: string, target?: string, holds = 0): StagedWrite {
+  return { key, size: 0, ...(target !== undefined && { target }), ...(holds > 0 && { holds }) };
 }
 
 export interface PresignOptions {
@@ -159,7 +165,7 @@ export interface StorageDriver {
    * Adds all of `content` after the first `write.size` bytes; whatever a broken attempt left behind them is dropped.
    * An empty content is fine and makes the staged bytes exist. The chunks are the driver's from then on.
    *
-   * Resolves to the longer write when everything is durable. If it throws, `write` is as valid as it was before; an error
+   * Resolves to the longer write when everything is durable that `detail` does not hold. If it throws, `write` is as valid as it was before; an error
    * thrown by `content` itself passes through unchanged.
    */
   append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;

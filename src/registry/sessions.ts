@@ -23,6 +23,8 @@ export interface UploadSession {
 }
 
 export interface UploadSessions {
+  /** Bytes that a session's write may hold itself: `save` keeps them as durably as the store keeps objects. */
+  readonly holds?: number;
   /** Remembers a new session. One that has no bytes yet may be lost with its process. */
   create(session: UploadSession): Promise<void>;
   /** The session, also one that the `registry` image began in the same directory; `undefined` if there is none. */

@@ -89,7 +89,12 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
 
   function newSession(repository: RepositoryName): UploadSession {
     const id = parseSessionId(randomUUID());
-    return { id, repository, startedAt: now(), write: newStagedWrite(uploadData(repository, id)) };
+    return {
+      id,
+      repository,
+      startedAt: now(),
+      write: newStagedWrite(uploadData(repository, id), undefined, sessions.holds),
+    };
   }
 
   async function require(repository: RepositoryName, id: SessionId): Promise<UploadSession> {
@@ -177,7 +182,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
   function aimAt(digest: Digest, session: UploadSession): UploadSession {
     const { write } = session;
     if (write.size > 0 || write.detail !== undefined) return session;
-    return { ...session, write: newStagedWrite(write.key, blobData(digest)) };
+    return { ...session, write: newStagedWrite(write.key, blobData(digest), write.holds) };
   }
 
   async function close(session: UploadSession, digest: Digest): Promise<void> {

@@ -16,6 +16,7 @@ const noteSchema = z.object({
   write: z.object({
     size: z.int().nonnegative(),
     target: z.string().optional(),
+    holds: z.int().nonnegative().optional(),
     detail: z.json().optional(),
   }),
   digest: z.string().refine(isDigest).optional(),
@@ -28,8 +29,8 @@ export type Note = z.infer<typeof noteSchema>;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 export function formatNote({ startedAt, write, digest, disputed }: UploadSession): string {
-  const { size, target, detail } = write;
-  return JSON.stringify({ startedAt, write: { size, target, detail }, digest, disputed });
+  const { size, target, holds, detail } = write;
+  return JSON.stringify({ startedAt, write: { size, target, holds, detail }, digest, disputed });
 }
 
 /** The note; `undefined` for one that is torn. */
@@ -54,11 +55,12 @@ export function progressOf(
   if (note === undefined || (visibleSize !== undefined && visibleSize !== note.write.size)) {
     return { write: { key, size: visibleSize ?? 0 }, disputed: true };
   }
-  const { size, target, detail } = note.write;
+  const { size, target, holds, detail } = note.write;
   const write = {
     key,
     size,
     ...(target !== undefined && { target }),
+    ...(holds !== undefined && { holds }),
     ...(detail !== undefined && { detail }),
   };
   return {

@@ -19,13 +19,18 @@ export interface StorageSessions extends UploadSessions {
 
 /** Sessions without a byte that are only in memory; beyond that the oldest ones are written down. */
 const MOST_BEGUN = 1_000;
-/** Sessions with bytes that are remembered; an entry is under 1 KiB. */
-const REMEMBERED = 10_000;
+/** What the remembered sessions with bytes take together, in characters of their notes. */
+const MOST_REMEMBERED = 32 * 1024 * 1024;
+/** Bytes of an upload that its note holds: one object is written and removed then, instead of two. */
+const MOST_HELD = 64 * 1024;
 const WRITTEN_AT_ONCE = 16;
 
 export function createStorageSessions(driver: StorageDriver): StorageSessions {
   const begun = new Map<SessionId, UploadSession>();
-  const known = new LRUCache<SessionId, Known>({ max: REMEMBERED });
+  const known = new LRUCache<SessionId, Known>({
+    maxSize: MOST_REMEMBERED,
+    sizeCalculation: ({ length }) => length,
+  });
 
   async function writeDown(session: UploadSession): Promise<void> {
     await writeStartedAt(driver, session);
@@ -48,6 +53,8 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
   }
 
   return {
+    ...(driver.stagesInPlace !== true && { holds: MOST_HELD }),
+
     async create(session) {
       const [oldest] = begun.values();
       if (oldest !== undefined && begun.size >= MOST_BEGUN) await writeDown(oldest);
@@ -69,10 +76,11 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       const { id, repository } = session;
       // In place it may be lost with a power cut: that costs reading the upload once more.
       const options = { durable: driver.stagesInPlace !== true };
-      await driver.write(uploadState(repository, id), Buffer.from(formatNote(session)), options);
+      const note = Buffer.from(formatNote(session));
+      await driver.write(uploadState(repository, id), note, options);
       if (driver.stagesInPlace) return;
       const hasOnlyNote = begun.delete(id) || known.get(id)?.hasOnlyNote === true;
-      known.set(id, { session, hasOnlyNote });
+      known.set(id, { session, hasOnlyNote, length: note.length });
     },
 
     async remove({ repository, id }) {
@@ -94,4 +102,6 @@ interface Known {
   readonly session: UploadSession;
   /** There is nothing else of the session in the store, but for bytes of an attempt that failed: those are purged. */
   readonly hasOnlyNote: boolean;
+  /** Of its note. */
+  readonly length: number;
 }

@@ -22,20 +22,34 @@ export interface Appends {
 
 export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
   return {
-    async add(write, before, content) {
-      const present = before.upload?.parts.length ?? 0;
-      const parts = cutIntoParts(content, (index) => partLength(present + index, lengths.part));
-      try {
-        const { value: first } = await parts.next();
-        if (first === undefined || (first.isLast && first.bytes.length === 0)) return before;
-        if (first.isLast) return await addPiece(write.key, before, first.bytes);
-        const head = await readPieces(bucket, write.key, smallPieces(before));
-        return await addParts(write, before, startingWith(head, first, parts));
-      } finally {
-        await parts.return(undefined);
-      }
+    add(write, before, content) {
+      if (before.held === undefined) return add(write, before, content);
+      // They are the first bytes of the content now, and what they become is an object.
+      const { holds: _none, ...unheld } = write;
+      return add(unheld, { pieces: [], stale: [] }, behind(before.held, content));
     },
   };
+
+  async function add(
+    write: StagedWrite,
+    before: Detail,
+    content: AsyncIterable<Uint8Array>,
+  ): Promise<Detail> {
+    const present = before.upload?.parts.length ?? 0;
+    const parts = cutIntoParts(content, (index) => partLength(present + index, lengths.part));
+    try {
+      const { value: first } = await parts.next();
+      if (first === undefined || (first.isLast && first.bytes.length === 0)) return before;
+      if (first.isLast && write.size === 0 && first.bytes.length <= (write.holds ?? 0)) {
+        return { held: first.bytes, pieces: [], stale: [] };
+      }
+      if (first.isLast) return await addPiece(write.key, before, first.bytes);
+      const head = await readPieces(bucket, write.key, smallPieces(before));
+      return await addParts(write, before, startingWith(head, first, parts));
+    } finally {
+      await parts.return(undefined);
+    }
+  }
 
   /** Adds less than a part and a half. */
   async function addPiece(stagedKey: string, before: Detail, bytes: Uint8Array): Promise<Detail> {
@@ -114,6 +128,11 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
 
 function joined(head: readonly Uint8Array[], bytes: Uint8Array): Uint8Array {
   return head.length === 0 ? bytes : Buffer.concat([...head, bytes]);
+}
+
+async function* behind(head: Uint8Array, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield head;
+  yield* content;
 }
 
 async function* startingWith(

@@ -28,7 +28,7 @@ export function createClients(settings: S3Settings): Clients {
   const common = commonConfig(settings);
   const own = endpoint === undefined ? {} : { endpoint: endpointUrl(endpoint, secure) };
   const named = settings.redirectendpoint;
-  const shown = named === undefined ? own : { endpoint: endpointUrl(named, secure) };
+  const shown = named === undefined ? own : { endpoint: endpointUrl(named, secure), ...PLAIN_ENDPOINT };
   return {
     calls: new S3Client({
       ...common,
@@ -43,6 +43,9 @@ export function createClients(settings: S3Settings): Clients {
     signer: new S3Client({ ...common, ...shown }),
   };
 }
+
+/** What chooses among Amazon's own endpoints, and contradicts one that is named. */
+const PLAIN_ENDPOINT = { useAccelerateEndpoint: false, useDualstackEndpoint: false, useFipsEndpoint: false };
 
 function commonConfig(settings: S3Settings): S3ClientConfig {
   const { accesskey, secretkey, regionendpoint, useragent } = settings;

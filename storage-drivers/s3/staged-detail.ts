@@ -23,6 +23,8 @@ export interface DirectUpload {
 
 /** The bytes of a write: first those of the upload, then the pieces, of which the ones from the first small one on are small. */
 export interface Detail {
+  /** All bytes of the write, if they are few and came at once; there is nothing else then. */
+  readonly held?: Uint8Array | undefined;
   readonly upload?: DirectUpload | undefined;
   readonly pieces: readonly Piece[];
   /**
@@ -63,24 +65,31 @@ export function detailOf({ size, detail }: StagedWrite): Detail {
 }
 
 /** The write that has this detail. */
-export function writeWith(write: StagedWrite, { upload, pieces, stale }: Detail): StagedWrite {
-  const { key, target } = write;
-  const size = sizeOf({ upload, pieces, stale });
+export function writeWith(write: StagedWrite, after: Detail): StagedWrite {
+  const { key, target, holds } = write;
+  const { held, upload, pieces, stale } = after;
+  const size = sizeOf(after);
   const detail = {
+    ...(held && { held: Buffer.from(held).toString('base64') }),
     ...(upload && { upload: { ...upload } }),
     pieces: pieces.map((piece) => [piece.id, piece.size, piece.level]),
     stale,
   };
-  return { key, size, ...(target !== undefined && { target }), detail };
+  return { key, size, ...(target !== undefined && { target }), ...(holds && { holds }), detail };
 }
 
-function sizeOf({ upload, pieces }: Detail): number {
-  return pieces.reduce((sum, piece) => sum + piece.size, upload?.size ?? 0);
+function sizeOf({ held, upload, pieces }: Detail): number {
+  return pieces.reduce((sum, piece) => sum + piece.size, held?.length ?? upload?.size ?? 0);
 }
 
 function parse(detail: JsonValue): Detail | undefined {
   if (!isRecord(detail)) return undefined;
-  const { upload, pieces, stale } = detail;
+  const { held, upload, pieces, stale } = detail;
+  if (held !== undefined) {
+    return typeof held === 'string'
+      ? { held: Buffer.from(held, 'base64'), pieces: [], stale: [] }
+      : undefined;
+  }
   const parsedUpload = upload === undefined ? undefined : parseUpload(upload);
   if (upload !== undefined && parsedUpload === undefined) return undefined;
   if (!Array.isArray(pieces) || !Array.isArray(stale)) return undefined;

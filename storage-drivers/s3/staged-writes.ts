@@ -1,4 +1,5 @@
 // Large objects on their way in. What lies in the bucket meanwhile, and in which order it comes and goes: s3-driver.ts.
+import { Readable } from 'node:stream';
 import type { ObjectReader, StagedWrite } from '../driver.ts';
 import { createAppends } from './appends.ts';
 import type { Bucket } from './bucket.ts';
@@ -46,13 +47,15 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
       if (detail.upload !== undefined) {
         throw new Error('what was staged for its target can only be read after the commit');
       }
+      if (detail.held !== undefined) return openHeld(detail.held);
       await requireAll(bucket, write.key, detail);
       return openPieces(bucket, sourcesOf(write.key, detail.pieces), write.size, translate);
     },
 
     async commit(write, made) {
       const detail = detailOf(write);
-      if (detail.upload === undefined) await commitPieces(write.key, detail, made);
+      if (detail.held !== undefined) await bucket.put(made.key, detail.held, made.seal);
+      else if (detail.upload === undefined) await commitPieces(write.key, detail, made);
       else await commitUpload(write.key, detail, detail.upload, made.key);
       await forget(bucket, write.key, namesIn(detail));
       return made.seal !== undefined && detail.upload === undefined;
@@ -90,6 +93,17 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
       return [...upload.parts, ...last];
     });
   }
+}
+
+function openHeld(bytes: Uint8Array): ObjectReader {
+  const content = Readable.from([bytes]);
+  return {
+    size: bytes.length,
+    version: `staged-${bytes.length}`,
+    modifiedAt: new Date(),
+    content,
+    close: async () => void content.destroy(),
+  };
 }
 
 /** The names of everything below the staged key that the detail knows of. */

@@ -104,7 +104,10 @@ async function checkCatalog(world: World, line: Line): Promise<void> {
 
 /** Goes on with open uploads, where the registry says that they stand, as a client does that comes back. */
 async function resumeUploads(world: World, line: Line, random: Random, percent: number): Promise<void> {
-  const chosen = [...world.uploads.values()].filter(() => random.percent(percent));
+  // Those without a byte may be gone: nobody goes on with them before that is known.
+  const chosen = [...world.uploads.values()].filter(
+    ({ acknowledged }) => acknowledged === 0 || random.percent(percent),
+  );
   await pMap(chosen, (upload) => resume(world, line, upload, random.percent(50)), { concurrency: 4 });
 }
 

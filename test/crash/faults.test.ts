@@ -31,7 +31,8 @@ test('without the right to write, pushes fail and pulls go on', async (context) 
   try {
     const path = `/v2/new/blobs/uploads/?digest=${digest}`;
     await assertRefused(await client.send('POST', path, { body: content }), 500, 'UNKNOWN');
-    await assertRefused(await client.send('POST', '/v2/new/blobs/uploads/'), 500, 'UNKNOWN');
+    const location = await client.startUpload('new');
+    await assertRefused(await client.send('PATCH', location, { body: content }), 500, 'UNKNOWN');
     assert.equal((await client.send('HEAD', `/v2/new/blobs/${digest}`)).status, 404);
     assert.deepEqual(await client.listRepositories(), ['app']);
     await client.getManifest('app', 'kept');
@@ -94,7 +95,8 @@ test('what the disk refuses to sync is not acknowledged, and not there', {
   const path = `/v2/app/blobs/uploads/?digest=${digest}`;
   await assertRefused(await client.send('POST', path, { body: content }), 500, 'UNKNOWN');
   await assertRefused(await client.send('PATCH', location, { body: content.subarray(1000) }), 500, 'UNKNOWN');
-  await assertRefused(await client.send('POST', '/v2/app/blobs/uploads/'), 500, 'UNKNOWN');
+  const begun = await client.startUpload('app');
+  await assertRefused(await client.send('PATCH', begun, { body: content }), 500, 'UNKNOWN');
   await assertRefused(await client.send('PUT', '/v2/app/manifests/refused', push), 500, 'UNKNOWN');
   await client.getManifest('app', 'kept');
   await fault.end();

@@ -46,7 +46,8 @@ test('a push to a full disk is refused with 507, pulls go on, and freed space is
     await assertRefused(await client.send('PUT', path, { headers, body: changed }), 507, 'DENIED');
     assert.equal((await client.send('GET', path)).status, 404, path);
   }
-  await assertRefused(await client.send('POST', '/v2/new/blobs/uploads/'), 507, 'DENIED');
+  const begun = await client.startUpload('new');
+  await assertRefused(await client.send('PATCH', begun, { body: changed }), 507, 'DENIED');
   assert.deepEqual(await client.listTags('app'), ['kept']);
   assert.deepEqual(await client.listRepositories(), ['app']);
   assert.deepEqual(

@@ -5,7 +5,7 @@ import type { Random } from './random.ts';
 import { assertStatus, type Line, locationIn, type OpenUpload, type World, withDigest } from './world.ts';
 
 export const blobCell = (repository: string, name: string): Cell => ({ kind: 'blob', repository, name });
-export const uploadCell = ({ repository, location }: OpenUpload): Cell => ({
+export const uploadCell = ({ repository, location }: Pick<OpenUpload, 'repository' | 'location'>): Cell => ({
   kind: 'upload',
   repository,
   name: location,
@@ -54,9 +54,17 @@ export async function openUpload(
 ): Promise<OpenUpload> {
   const answer = await line('POST', `/v2/${repository}/blobs/uploads/`);
   assertStatus(answer, 202, 'POST of an upload');
-  const upload = { repository, location: locationIn(answer), digest, content, acknowledged: 0, sent: 0 };
+  const begun = world.ledger.begin(uploadCell({ repository, location: locationIn(answer) }), HERE);
+  const upload = {
+    repository,
+    location: locationIn(answer),
+    digest,
+    content,
+    begun,
+    acknowledged: 0,
+    sent: 0,
+  };
   world.uploads.set(upload.location, upload);
-  world.ledger.begin(uploadCell(upload), HERE).acknowledge();
   return upload;
 }
 
@@ -69,6 +77,7 @@ export async function sendChunk(line: Line, upload: OpenUpload, length: number):
   const headers = { 'content-range': `${start}-${upload.sent - 1}` };
   assertStatus(await line('PATCH', upload.location, { headers, body: chunk }), 202, upload.location);
   upload.acknowledged = upload.sent;
+  upload.begun.acknowledge();
 }
 
 /** Sends what is left with the PUT. */

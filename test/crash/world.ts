@@ -1,7 +1,7 @@
 // What the writers and the auditor of a crash test share: the ledger, what they pushed, and the line to the server.
 import assert from 'node:assert/strict';
 import { createRegistryClient, type SendOptions } from '../support/registry-client.ts';
-import type { Ledger } from './ledger.ts';
+import type { Change, Ledger } from './ledger.ts';
 
 /** A manifest that was pushed, or may have been. */
 export interface PushedManifest {
@@ -19,6 +19,8 @@ export interface OpenUpload {
   readonly location: string;
   readonly digest: string;
   readonly content: Uint8Array;
+  /** That there is such an upload. It is promised with its first bytes. */
+  readonly begun: Change;
   /** Bytes that the registry acknowledged. */
   acknowledged: number;
   /** Bytes that were sent to it. */

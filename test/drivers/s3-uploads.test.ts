@@ -51,6 +51,25 @@ if (reason !== false) {
     assert.deepEqual(await driver.list('uploads'), []);
   });
 
+  test('few bytes that the write may hold become an object in one request, and leave nothing', async (context) => {
+    const { open, leftovers } = await openBucket();
+    const proxy = await startRecordingProxy(store.port, context);
+    const driver = await open({ regionendpoint: `http://127.0.0.1:${proxy.port}` });
+    proxy.take();
+    const content = pattern(10_000);
+    const write = await driver.append(newStagedWrite(STAGED, undefined, 10_000), chunksOf(content));
+    assert.deepEqual(proxy.take(), []);
+    assert.equal(await driver.commit(JSON.parse(JSON.stringify(write)), TARGET, { seal: 'seen' }), true);
+    assert.deepEqual(
+      proxy.take().map(({ method }) => method),
+      ['PUT'],
+    );
+    assert.ok(equalBytes(await driver.read(TARGET), content));
+    assert.equal((await driver.stat(TARGET)).seal, 'seen');
+    const { uploads } = await leftovers();
+    assert.deepEqual(uploads, []);
+  });
+
   test('chunks below and above 5 MiB, one after the other, make an object', async () => {
     const { open, leftovers } = await openBucket();
     for (const target of [undefined, TARGET]) {

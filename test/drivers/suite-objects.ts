@@ -1,6 +1,7 @@
 // Objects: what is written is read, replaced in one step, and gone when it was deleted.
 import assert from 'node:assert/strict';
-import { bytes, equalBytes, gather, MIB, pattern, putLarge, text } from './content.ts';
+import { newStagedWrite } from '../../storage-drivers/driver.ts';
+import { bytes, chunksOf, equalBytes, gather, MIB, pattern, putLarge, text } from './content.ts';
 import type { Case } from './suite.ts';
 
 const NOT_FOUND = { name: 'DriverError', code: 'keyNotFound' };
@@ -22,6 +23,36 @@ export const objectCases: readonly Case[] = [
         assert.ok(equalBytes(await gather(await driver.openRead('sizes/object')), content), `${size} bytes`);
         assert.equal((await driver.stat('sizes/object')).size, size);
       }
+    },
+  },
+  {
+    title: 'a seal stays with the bytes that it was said of, or was said not to be kept',
+    async run(driver) {
+      const sealOf = async (key: string) => {
+        const reader = await driver.openRead(key);
+        await reader.close();
+        const { seal } = await driver.stat(key);
+        assert.equal(reader.seal, seal);
+        return seal;
+      };
+      const staged = async () => driver.append(newStagedWrite('uploads/1/data'), chunksOf(pattern(MIB)));
+      const isKept = await driver.write('sealed', bytes('one'), { seal: 'sha256:one' });
+      assert.equal(await sealOf('sealed'), isKept ? 'sha256:one' : undefined);
+      assert.equal(await driver.write('sealed', bytes('two')), false);
+      assert.equal(await sealOf('sealed'), undefined);
+      const isCommitted = await driver.commit(await staged(), 'sealed', { seal: 'sha256:three' });
+      assert.equal(await sealOf('sealed'), isCommitted ? 'sha256:three' : undefined);
+      assert.equal(await driver.commit(await staged(), 'sealed'), false);
+      assert.equal(await sealOf('sealed'), undefined);
+    },
+  },
+  {
+    title: 'an object that is alone under its key goes when it is deleted as such',
+    async run(driver) {
+      await driver.write('alone/object', bytes('x'));
+      await driver.delete('alone/object', { alone: true });
+      await driver.delete('alone/object', { alone: true });
+      await assert.rejects(driver.read('alone/object'), NOT_FOUND);
     },
   },
   {

@@ -6,7 +6,15 @@ import { DriverError, type DriverErrorCode } from '../../storage-drivers/errors.
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { assertRefused } from '../support/answers.ts';
 import { openRegistry } from '../support/app.ts';
-import { blobOf, EMPTY_CONFIG, manifestOf, pushBlob, pushImage, putManifest } from '../support/content.ts';
+import {
+  beginUpload,
+  blobOf,
+  EMPTY_CONFIG,
+  manifestOf,
+  pushBlob,
+  pushImage,
+  putManifest,
+} from '../support/content.ts';
 import { answerIn, exchange, send } from '../support/raw-http.ts';
 
 const SECRET = '/var/lib/registry/secret-place';
@@ -67,6 +75,7 @@ for (const [code, status, expected] of failures) {
     const { driver, fail } = failingDriver(code, ['read', 'stat', 'openRead', 'list', 'write', 'append']);
     const { http, logLines } = await openRegistry(t, { driver });
     const { digest, layer } = await pushImage(http, 'app', 'latest');
+    const location = await beginUpload(http, 'app');
     fail();
     const { bytes, digest: other } = blobOf('other');
     const answers = [
@@ -75,7 +84,7 @@ for (const [code, status, expected] of failures) {
       await http.get('/v2/app/tags/list'),
       await http.get('/v2/_catalog'),
       await http.get(`/v2/app/referrers/${digest}`),
-      await http.post('/v2/app/blobs/uploads/'),
+      await http.patch(location).send(bytes),
       await http.post(`/v2/app/blobs/uploads/?digest=${other}`).send(bytes),
       await putManifest(http, 'app', 'latest', manifestOf()),
     ];
