@@ -28,9 +28,15 @@ export interface Blobs {
   admit(repository: RepositoryName, digest: Digest, write: StagedWrite): Promise<void>;
   /**
    * Makes a blob of one repository a blob of another one, without its bytes (distribution-spec end-11). Without `from`,
-   * any repository may be the source. Resolves to whether it was found.
+   * any repository may be the source. Resolves to whether it was found; a source that may not be read is as good as one
+   * that is not there.
    */
-  mount(repository: RepositoryName, digest: Digest, from?: RepositoryName): Promise<boolean>;
+  mount(
+    repository: RepositoryName,
+    digest: Digest,
+    from?: RepositoryName,
+    mayReadFrom?: (source: RepositoryName) => boolean,
+  ): Promise<boolean>;
   /** Takes a blob away from this repository and no other. Throws `blobUnknown` (distribution-spec end-10). */
   remove(repository: RepositoryName, digest: Digest): Promise<void>;
 }
@@ -43,7 +49,7 @@ export interface BlobsDependencies {
   readonly locks: Locks;
 }
 
-/** Repositories that are asked for a blob when the client does not name one. */
+/** Repositories that are looked at, readable or not, when the client does not say which one has the blob. */
 const MOUNT_SEARCH_LIMIT = 1000;
 
 export function createBlobs({ driver, content, catalog, locks }: BlobsDependencies): Blobs {
@@ -73,13 +79,17 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     return true;
   }
 
-  async function linkFromAnywhere(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    if (await linkFrom(repository, repository, digest)) return true;
-    let asked = 0;
+  async function linkFromAnywhere(
+    repository: RepositoryName,
+    digest: Digest,
+    mayReadFrom: (source: RepositoryName) => boolean,
+  ): Promise<boolean> {
+    if (mayReadFrom(repository) && (await linkFrom(repository, repository, digest))) return true;
+    let passed = 0;
     for await (const source of catalog.names()) {
-      if (await linkFrom(source, repository, digest)) return true;
-      asked += 1;
-      if (asked === MOUNT_SEARCH_LIMIT) return false;
+      if (mayReadFrom(source) && (await linkFrom(source, repository, digest))) return true;
+      passed += 1;
+      if (passed === MOUNT_SEARCH_LIMIT) return false;
     }
     return false;
   }
@@ -113,8 +123,9 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
       await link(repository, digest, digest);
     },
 
-    async mount(repository, digest, from) {
-      return from === undefined ? linkFromAnywhere(repository, digest) : linkFrom(from, repository, digest);
+    async mount(repository, digest, from, mayReadFrom = () => true) {
+      if (from === undefined) return linkFromAnywhere(repository, digest, mayReadFrom);
+      return mayReadFrom(from) && linkFrom(from, repository, digest);
     },
 
     async remove(repository, digest) {

@@ -11,10 +11,21 @@ export interface Catalog {
   names(after?: string): AsyncIterable<RepositoryName>;
   /** The names under which there is anything to do with uploads, whether or not there is a repository. */
   namesWithUploads(): AsyncIterable<RepositoryName>;
-  /** Up to `limit` names after the given one, and whether there are more (docker registry API, "Listing Repositories"). */
-  page(limit: number, after?: string): Promise<{ readonly names: RepositoryName[]; readonly more: boolean }>;
-  /** Up to `limit` names that contain the term, the best match first (docker registry API v1, "Search"). */
-  search(term: string, limit: number): Promise<RepositoryName[]>;
+  /**
+   * Up to `limit` names after the given one, and whether there are more (docker registry API, "Listing Repositories"). Names
+   * that are not visible are as good as not there: they fill no page, and none of them is among the "more".
+   */
+  page(limit: number, after?: string, visible?: Visible): Promise<CatalogPage>;
+  /** Up to `limit` visible names that contain the term, the best match first (docker registry API v1, "Search"). */
+  search(term: string, limit: number, visible?: Visible): Promise<RepositoryName[]>;
+}
+
+/** Whether somebody may know of the repository. Absent: of all of them. */
+export type Visible = (name: RepositoryName) => boolean;
+
+export interface CatalogPage {
+  readonly names: RepositoryName[];
+  readonly more: boolean;
 }
 
 export function createCatalog(driver: StorageDriver): Catalog {
@@ -45,26 +56,31 @@ export function createCatalog(driver: StorageDriver): Catalog {
 
     namesWithUploads: () => walk('', UPLOAD_MARKS),
 
-    async page(limit, after) {
+    async page(limit, after, visible = everything) {
       const found: RepositoryName[] = [];
       if (limit === 0) return { names: found, more: false };
       for await (const name of names(after)) {
+        if (!visible(name)) continue;
         if (found.length === limit) return { names: found, more: true };
         found.push(name);
       }
       return { names: found, more: false };
     },
 
-    async search(term, limit) {
+    async search(term, limit, visible = everything) {
       const wanted = term.toLowerCase();
       const matches: { name: RepositoryName; rank: number }[] = [];
       for await (const name of names()) {
-        if (name.includes(wanted)) matches.push({ name, rank: rankOf(name, wanted) });
+        if (name.includes(wanted) && visible(name)) matches.push({ name, rank: rankOf(name, wanted) });
       }
       matches.sort((a, b) => a.rank - b.rank || a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
       return matches.slice(0, limit).map((match) => match.name);
     },
   };
+}
+
+function everything(): boolean {
+  return true;
 }
 
 /** 0 for the very name, then its last component, then names and last components that begin with the term, then the rest. */

@@ -139,3 +139,38 @@ function byComponent(list: readonly string[]): string[] {
     return mine < theirs ? -1 : 1;
   });
 }
+
+test('pages of what is visible, put together, are all that is visible, and tell nothing of the rest', async () => {
+  const catalog = createCatalog(await driverWith(names));
+  for (const hidden of [[], ['c'], ['a'], ['b/c/d', 'c'], ['a', 'a/a', 'a-b'], names]) {
+    const order = byComponent(names).filter((name) => !hidden.includes(name));
+    const visible = (name: string) => !hidden.includes(name);
+    for (let size = 1; size <= names.length + 1; size += 1) {
+      const found: string[] = [];
+      let after: string | undefined;
+      for (;;) {
+        const page = await catalog.page(size, after, visible);
+        found.push(...page.names);
+        assert.ok(found.length <= names.length, 'the pages go round');
+        assert.equal(page.more, found.length < order.length, 'there is more exactly if it can be seen');
+        if (!page.more) break;
+        assert.equal(page.names.length, size);
+        after = page.names.at(-1);
+      }
+      assert.deepEqual(found, order);
+    }
+  }
+});
+
+test('a page after a name that is not visible begins behind it, as after one that is not there', async () => {
+  const catalog = createCatalog(await driverWith(names));
+  const page = await catalog.page(2, 'a/b/c', (name) => name !== 'a/b/c' && name !== 'a-b');
+  assert.deepEqual(page, { names: ['a/b-c', 'a0'], more: true });
+});
+
+test('a search finds only what is visible, and fills its answer with it', async () => {
+  const catalog = createCatalog(await driverWith(['app', 'x/app', 'app-2', 'my-app', 'other']));
+  assert.deepEqual(await catalog.search('app', 2), ['app', 'x/app']);
+  assert.deepEqual(await catalog.search('app', 2, (name) => name !== 'app'), ['x/app', 'app-2']);
+  assert.deepEqual(await catalog.search('app', 9, () => false), []);
+});
