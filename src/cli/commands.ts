@@ -1,4 +1,5 @@
 // The command line: which command, and what its end means to the shell.
+import { manageAccounts } from './accounts.ts';
 import { checkConfig } from './check-config.ts';
 import { serve } from './serve.ts';
 
@@ -6,6 +7,7 @@ const usage = `Usage: berth <command>
 
   serve [config.yml]          run the registry
   check-config [config.yml]   say whether a configuration is in order, and run nothing
+  user|group|robot ...        the accounts that the registry keeps (auth: berth); berth user says more
 
 Without a file the path is taken from REGISTRY_CONFIGURATION_PATH; without that, data goes to ./data and
 the server listens on port 5000. Every setting can be given as REGISTRY_* in the environment.`;
@@ -18,6 +20,10 @@ export async function runCommand(words: readonly string[]): Promise<number> {
       return serve(rest);
     case 'check-config':
       return checkConfig(rest);
+    case 'user':
+    case 'group':
+    case 'robot':
+      return manageAccounts(words);
     case 'help':
     case '--help':
     case '-h':

@@ -4,7 +4,14 @@ import type { Logger } from 'pino';
 import { ConfigurationError } from '../../config/problem.ts';
 import type { Configuration } from '../../config/schema.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
+import type { FirstAdministrator } from '../auth/accounts/administrators.ts';
+import { IssuerSettingsError } from '../auth/oidc/issuer-settings.ts';
+import { PasswordFileError } from '../auth/passwords/followed-file.ts';
+import { PolicyError } from '../auth/policy/policy.ts';
+import { TokenKeysError } from '../auth/tokens/outside-keys.ts';
+import { SigningKeyError } from '../auth/tokens/signing-key.ts';
 import { type RunningServer, startServer } from '../compose.ts';
+import { CertificateError } from '../http/tls/certificate-files.ts';
 import { StoreInUseError } from '../maintenance/presence.ts';
 import { createLog, type LogSettings } from '../observe/log.ts';
 import { RedisRefusedError } from '../sessions/coordination.ts';
@@ -32,10 +39,24 @@ export async function serve(words: readonly string[]): Promise<number> {
   }
 }
 
-function announce({ address, port, storage }: RunningServer, log: Logger): void {
+function announce({ address, port, storage, auth, firstAdministrator }: RunningServer, log: Logger): void {
   const reach = port === undefined ? address : `localhost:${port}`;
-  log.info({ address, storage }, 'Berth is up, open to everybody who can reach it');
+  if (auth === 'none') log.info({ address, storage }, 'Berth is up, open to everybody who can reach it');
+  else log.info({ address, storage, auth }, 'Berth is up; who uses it has to log in');
   log.info(`try it: docker tag busybox ${reach}/demo/busybox && docker push ${reach}/demo/busybox`);
+  if (firstAdministrator !== undefined) show(firstAdministrator, reach);
+}
+
+/** Not by the log, which is kept for years and read by many. */
+function show({ name, password, expires }: FirstAdministrator, reach: string): void {
+  process.stderr.write(`
+There are no accounts yet. Until ${expires.toISOString()} this one may do everything:
+
+    docker login -u ${name} -p ${password} ${reach}
+
+Give it a password of your own with: berth user passwd ${name}
+
+`);
 }
 
 /** Resolves at the first SIGTERM or SIGINT. A second one does not wait for anybody. */
@@ -61,6 +82,12 @@ function logSettings({ level, formatter, fields }: Configuration['log']): LogSet
 function reasonOf(error: unknown): string | undefined {
   if (error instanceof ConfigurationError) return error.message;
   if (error instanceof StoreInUseError) return error.message;
+  if (error instanceof PolicyError) return `auth.policy: ${error.message}`;
+  if (error instanceof PasswordFileError) return `auth.htpasswd: ${error.message}`;
+  if (error instanceof TokenKeysError) return `auth.token: ${error.message}`;
+  if (error instanceof SigningKeyError) return `auth.berth.signingkey: ${error.message}`;
+  if (error instanceof IssuerSettingsError) return `auth.berth.oidc: ${error.message}`;
+  if (error instanceof CertificateError) return `http.tls: ${error.message}`;
   if (error instanceof RedisRefusedError) return `Redis does not let this server in: ${error.message}`;
   if (error instanceof DriverError) {
     return `the storage cannot be opened: ${messageOf(error.cause) ?? error.message}`;
