@@ -60,7 +60,7 @@ const token = z.strictObject({
 
 const issuer = z.strictObject({
   name: text().describe('What rules call the issuer: oidc:<name>.'),
-  issuer: url().describe('The issuer, exactly as its tokens name it.'),
+  issuer: text().describe('The issuer, exactly as its tokens name it.'),
   audience: z.array(text()).describe('What its tokens have to be made for; one of these.'),
   usernameclaim: text().default('sub').describe('The claim that names the caller.'),
   groupsclaim: text().optional().describe('The claim with the groups of the caller.'),

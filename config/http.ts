@@ -1,5 +1,6 @@
 // The `http` section: where the server listens, how it is seen from outside, whom it believes.
 import { z } from 'zod';
+import { tlsSchema } from './http-tls.ts';
 import type { TcpAddress } from './network.ts';
 import { addressBlock, headers, parseBaseUrl, parseTcpAddress } from './network.ts';
 import { flag, integer, oneOf, parsed, text, timer } from './scalars.ts';
@@ -47,7 +48,21 @@ export const httpSchema = z
     minimumrate: integer(0)
       .default(1024)
       .describe('Bytes per second below which a transfer is cut, over a minute. 0: never.'),
+    tls: tlsSchema.prefault({}),
+    http2: z
+      .strictObject({
+        disabled: flag().default(false).describe('Whether only HTTP/1.1 is spoken over TLS.'),
+      })
+      .prefault({}),
+    h2c: z
+      .strictObject({
+        enabled: flag()
+          .default(false)
+          .describe('Whether HTTP/2 is spoken without TLS too, to clients that begin with it.'),
+      })
+      .prefault({}),
   })
+  .superRefine(checkVersions, { when: () => true })
   .transform((http, context) => {
     const listen = parseListenAddress(http.net, http.addr);
     if (listen !== undefined) return { ...http, listen };
@@ -58,6 +73,18 @@ export const httpSchema = z
     context.addIssue({ code: 'custom', path: ['addr'], message });
     return z.NEVER;
   });
+
+/** Runs beside other problems, so only asks what is given. */
+function checkVersions(
+  { tls, http2, h2c }: Readonly<Record<string, unknown>>,
+  context: z.RefinementCtx,
+): void {
+  const says = (section: unknown, key: string) => Object(section)[key] === true;
+  if (!says(h2c, 'enabled')) return;
+  const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['h2c', 'enabled'], message });
+  if (tls !== undefined) refuse('must be false with http.tls: HTTP/2 is spoken over TLS then');
+  if (says(http2, 'disabled')) refuse('must be false, since http.http2.disabled is true');
+}
 
 function parseListenAddress(net: 'tcp' | 'unix', addr: string): ListenAddress | undefined {
   if (net === 'tcp') return parseTcpAddress(addr);

@@ -1,6 +1,7 @@
 // Every key that a configuration may have, as a tree: what the schema offers, joined with what the `registry` image knows
 // and Berth does not offer. Both the check of a file and the names of variables are read off it.
 import { z } from 'zod';
+import { AUTH_SCHEMES } from './auth.ts';
 import { NOT_OFFERED, type NotOffered } from './not-offered.ts';
 import { configurationSchema } from './schema.ts';
 
@@ -49,7 +50,7 @@ export function knownKeys(): KnownSection {
     (tree, row) => withKey(tree, row.key.split('.'), { kind: 'elsewhere', row }),
     all,
   );
-  return withChoices(withChoices(joined, 'storage', storageDrivers(offered)), 'auth', authSchemes());
+  return withChoices(withChoices(joined, 'storage', storageDrivers(offered)), 'auth', new Set(AUTH_SCHEMES));
 }
 
 /** Every key below, written out: `http.addr`, `health.http[].uri`, `log.fields`. */
@@ -102,10 +103,6 @@ function storageDrivers(offered: KnownSection): ReadonlySet<string> {
   const names = storage?.kind === 'section' ? [...storage.keys.keys()] : [];
   const own = names.filter((name) => !['delete', 'maintenance', 'redirect', 'tag'].includes(name));
   return new Set([...own, ...namedBelow('storage')]);
-}
-
-function authSchemes(): ReadonlySet<string> {
-  return new Set([...namedBelow('auth'), 'none']);
 }
 
 function namedBelow(section: string): readonly string[] {

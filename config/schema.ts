@@ -1,6 +1,7 @@
 // Every setting that Berth has, by the key names of the `registry` image's config.yml: type, unit, default, one line of doc.
 // default.yaml says the same for people; a test holds the two together.
 import { z } from 'zod';
+import { authSchema } from './auth.ts';
 import { healthSchema } from './health.ts';
 import { httpSchema } from './http.ts';
 import { logSchema } from './log.ts';
@@ -14,6 +15,7 @@ export const configurationSchema = z.strictObject({
   version: z.literal('0.1', { error: 'must be 0.1' }).describe('The version of the format of this file.'),
   log: logSchema.prefault({}),
   storage: storageSchema.prefault({}),
+  auth: authSchema.prefault({}),
   http: httpSchema.prefault({}),
   redis: redisSchema.prefault({}),
   health: healthSchema.prefault({}),

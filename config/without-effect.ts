@@ -17,6 +17,16 @@ const ROWS: readonly Row[] = [
     when: ({ storage }: Configuration) => storage.driver.name === 's3' && !storage.driver.encrypt,
     reason: `storage.${name}.encrypt is not true`,
   })),
+  ...['clientauth', 'minimumtls', 'ciphersuites'].map((name) => ({
+    key: `http.tls.${name}`,
+    when: ({ http }: Configuration) => http.tls === undefined,
+    reason: 'http.tls.certificate is not given',
+  })),
+  {
+    key: 'http.tls.clientauth',
+    when: ({ http }) => http.tls !== undefined && http.tls.clientcas.length === 0,
+    reason: 'http.tls.clientcas is not given',
+  },
   { key: 'redis.addr', when: (_, given) => given('redis.addrs'), reason: 'redis.addrs is given' },
   ...['username', 'password', 'mastername'].map((name) => ({
     key: `redis.${name}`,

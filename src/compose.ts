@@ -6,17 +6,27 @@ import type { Configuration } from '../config/schema.ts';
 import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { drivers } from '../storage-drivers/index.ts';
+import type { FirstAdministrator } from './auth/accounts/administrators.ts';
+import { describeCaller } from './auth/audit.ts';
+import { type Access, openAccess, openToEverybody } from './compose-auth.ts';
 import { createApp } from './http/app.ts';
 import { createClientAddress } from './http/client-address.ts';
+import { createGuard } from './http/guard.ts';
+import { createAdminHandlers } from './http/handlers/admin/handlers.ts';
 import { createBaseHandlers } from './http/handlers/base.ts';
 import { createBlobHandlers } from './http/handlers/blobs.ts';
 import { createListHandlers } from './http/handlers/lists.ts';
 import { createManifestHandlers } from './http/handlers/manifests.ts';
+import { createTokenHandlers } from './http/handlers/tokens.ts';
 import { createUploadHandlers } from './http/handlers/uploads.ts';
 import { createLocations } from './http/locations.ts';
+import { createClientOrigin } from './http/origin.ts';
 import { createRedirectPolicy, type RedirectSettings } from './http/redirect-policy.ts';
 import type { Handlers } from './http/routes.ts';
-import { startHttpServer } from './http/server.ts';
+import { type Protocols, startHttpServer } from './http/server.ts';
+import { openAutomaticEndpoint } from './http/tls/acme/automatic-endpoint.ts';
+import { openTlsEndpoint } from './http/tls/tls-endpoint.ts';
+import type { PaceSettings } from './http/transfer-pace.ts';
 import { announcePresence, type Presence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
@@ -39,6 +49,10 @@ export interface RunningServer {
   readonly port: number | undefined;
   /** Where the content is kept, for people. */
   readonly storage: string;
+  /** How clients log in. */
+  readonly auth: Configuration['auth']['scheme']['name'];
+  /** To be shown once, to whoever started the server. */
+  readonly firstAdministrator?: FirstAdministrator;
   /** Lets requests finish within `http.draintimeout`, then ends everything. Resolves to the number of requests cut off. */
   close(): Promise<number>;
 }
@@ -58,6 +72,11 @@ export interface RegistryAppDependencies {
    * @default within this process
    */
   readonly coordination?: Coordination;
+  /**
+   * Who may do what.
+   * @default everybody everything
+   */
+  readonly access?: Access;
   /**
    * Milliseconds over which a transfer is looked at before it is cut for being slow.
    * @default 60_000
@@ -86,7 +105,10 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     log,
   );
   undo.defer(() => health.stop());
+  const access = await openAccess(configuration, { driver, locks: coordination.locks, log });
+  undo.defer(() => access.close());
   const { listener, catalog } = createRegistryApp({
+    access,
     driver,
     configuration,
     log,
@@ -94,7 +116,11 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     coordination,
   });
   const gate = createGate(listener);
-  const server = await startHttpServer(gate.listener, listenTarget(configuration.http.listen));
+  const server = await startHttpServer(
+    gate.listener,
+    listenTarget(configuration.http.listen),
+    await protocolsOf(configuration.http, log),
+  );
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
   gate.open();
@@ -104,11 +130,14 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     address: server.address,
     port: server.port,
     storage: describeStorage(configuration.storage.driver),
+    auth: configuration.auth.scheme.name,
+    ...(access.firstAdministrator && { firstAdministrator: access.firstAdministrator }),
     async close() {
       health.stop();
       purge?.stop();
       const cut = await server.close(configuration.http.draintimeout);
       await presence?.end();
+      await access.close();
       await coordination.close();
       return cut;
     },
@@ -139,13 +168,20 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
     log,
     failingChecks = () => [],
     coordination = createLocalCoordination(driver),
+    access = openToEverybody(log),
     pacePeriodMs = PACE_PERIOD_MS,
   } = dependencies;
   const registry = createRegistry(driver, coordination, configuration);
+  const proxies = proxyBlockList(configuration.http.trustedproxies);
   const app = createApp({
-    handlers: createHandlers(registry, configuration, pacePeriodMs),
+    handlers: createHandlers(registry, access, configuration, pacePeriodMs),
     log,
-    addressOf: createClientAddress(proxyBlockList(configuration.http.trustedproxies)),
+    addressOf: createClientAddress(proxies),
+    guard: createGuard({
+      gatekeeper: access.gatekeeper,
+      originOf: createClientOrigin(proxies),
+      audit: access.audit,
+    }),
     failingChecks,
     settings: {
       prefix: configuration.http.prefix,
@@ -219,6 +255,7 @@ function createRegistry(
 
 function createHandlers(
   registry: ReturnType<typeof createRegistry>,
+  access: Access,
   configuration: Configuration,
   pacePeriodMs: number,
 ): Handlers {
@@ -236,12 +273,49 @@ function createHandlers(
       mayRedirect: createRedirectPolicy(redirectOf(configuration.storage.redirect)),
     }),
     uploads: createUploadHandlers({ uploads, blobs, locations, pace }),
-    manifests: createManifestHandlers({ manifests, locations, pace, deleteEnabled }),
+    manifests: createManifestHandlers({
+      manifests,
+      locations,
+      pace,
+      deleteEnabled,
+      isImmutable: (repository, tag) => access.policy().isImmutable(repository, tag),
+    }),
     lists: createListHandlers({
       ...registry,
       locations,
       maxTags: configuration.tags.maxtags,
       maxRepositories: configuration.catalog.maxentries,
+    }),
+    ...officeHandlers(access, configuration, pace),
+  };
+}
+
+/** Tokens and accounts, where they are made and kept here. */
+function officeHandlers(
+  { tokens, accounts, audit }: Access,
+  configuration: Configuration,
+  pace: PaceSettings,
+): Pick<Handlers, 'tokens' | 'admin'> {
+  if (tokens === undefined) return {};
+  const { prefix } = configuration.http;
+  return {
+    tokens: createTokenHandlers({
+      tokens: tokens.service,
+      keys: tokens.keys,
+      logins: tokens.logins,
+      service: tokens.serviceName,
+      audit,
+      pace,
+    }),
+    ...(accounts && {
+      admin: createAdminHandlers({
+        accounts,
+        revokeToken: tokens.service.revoke,
+        audit: ({ act, by, about }) =>
+          audit.info({ event: 'administration', act, ...describeCaller(by), about }, 'accounts changed'),
+        prefix,
+        pace,
+      }),
     }),
   };
 }
@@ -260,6 +334,17 @@ function rulesOf({ disabled, manifests }: Configuration['validation']): Manifest
     urls: allow.length === 0 && deny.length === 0 ? { allow, deny: [/(?:)/] } : { allow, deny },
     platforms: platforms === 'list' ? platformlist : platforms,
   };
+}
+
+/** What is spoken besides HTTP/1.1. Throws CertificateError when the files of `http.tls` cannot be used. */
+async function protocolsOf({ tls, http2, h2c }: Configuration['http'], log: Logger): Promise<Protocols> {
+  if (tls === undefined) return { http2: h2c.enabled };
+  const { source, ...rules } = tls;
+  const endpoint =
+    source.kind === 'files'
+      ? openTlsEndpoint({ ...rules, ...source }, { log })
+      : openAutomaticEndpoint({ ...rules, letsencrypt: source }, { log });
+  return { tls: await endpoint, http2: !http2.disabled };
 }
 
 function listenTarget(listen: Configuration['http']['listen']) {

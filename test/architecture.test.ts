@@ -42,15 +42,15 @@ function isPackage(name: string, wanted: string): boolean {
 const rooms: readonly (readonly [room: RegExp, mayImport: RegExp])[] = [
   [/^config\//, /^config\//],
   [/^storage-drivers\//, /^storage-drivers\//],
-  [/^src\/compose\.ts$/, /./],
+  [/^src\/compose(-\w+)?\.ts$/, /./],
   // A command calls compose; beyond that it explains failures, and so knows the errors of those who throw them.
   [
     /^src\/cli\//,
-    /^(src\/(cli|observe|maintenance|sessions)\/|src\/compose\.ts|config\/|storage-drivers\/errors\.ts)/,
+    /^(src\/(cli|auth|observe|maintenance|sessions)\/|src\/compose(-\w+)?\.ts|src\/registry\/errors\.ts|src\/http\/tls\/|config\/|storage-drivers\/errors\.ts)/,
   ],
   [/^src\/registry\//, /^(src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/sessions\//, /^(src\/sessions\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
-  [/^src\/auth\//, /^(src\/auth\/|src\/registry\/)/],
+  [/^src\/auth\//, /^(src\/auth\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/http\//, /^src\/(http|registry|auth|observe)\//],
   [/^src\/maintenance\//, /^(src\/maintenance\/|src\/registry\/|src\/sessions\/|storage-drivers\/)/],
   [/^src\/observe\//, /^src\/observe\//],
@@ -80,6 +80,9 @@ const packages: readonly (readonly [name: string, where: RegExp])[] = [
   ['@koa', /^src\/http\//],
   ['@aws-sdk', /^storage-drivers\/s3\//],
   ['ioredis', /^src\/(sessions\/redis|compose)\.ts$/],
+  ['jsonwebtoken', /^src\/auth\/tokens\//],
+  ['bcryptjs', /^src\/auth\/passwords\//],
+  ['undici', /^src\/(auth\/oidc|http\/tls)\//],
   ['yaml', /^config\//],
 ];
 for (const [name, where] of packages) {

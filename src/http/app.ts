@@ -3,6 +3,7 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { ClientAddress } from './client-address.ts';
 import type { RequestState } from './context.ts';
+import type { Guard } from './guard.ts';
 import { accessLog } from './middleware/access-log.ts';
 import { closeAfterRefusal } from './middleware/close-after-refusal.ts';
 import { onlyReads, onlyWhenHealthy } from './middleware/gates.ts';
@@ -13,6 +14,7 @@ import { createRoutes, type Handlers } from './routes.ts';
 
 export interface AppDependencies {
   readonly handlers: Handlers;
+  readonly guard: Guard;
   readonly log: Logger;
   readonly addressOf: ClientAddress;
   /** Names of the health checks that fail. */
@@ -28,7 +30,7 @@ export interface AppSettings {
 }
 
 export function createApp(dependencies: AppDependencies): Koa<RequestState> {
-  const { handlers, log, addressOf, failingChecks, settings } = dependencies;
+  const { handlers, guard, log, addressOf, failingChecks, settings } = dependencies;
   const app = new Koa<RequestState>();
   // What reaches Koa itself is a mistake of ours, since the middleware answers everything else; or it is what a connection
   // died of, which the access log tells.
@@ -44,7 +46,7 @@ export function createApp(dependencies: AppDependencies): Koa<RequestState> {
   app.use(reportErrors());
   app.use(onlyWhenHealthy(failingChecks));
   if (settings.readOnly) app.use(onlyReads());
-  app.use(createRoutes(handlers, settings.prefix).routes());
+  app.use(createRoutes(handlers, guard, settings.prefix).routes());
   app.use(onlyKnownRoutes());
   return app;
 }

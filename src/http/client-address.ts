@@ -11,18 +11,20 @@ export function createClientAddress(trustedProxies: BlockList): ClientAddress {
     const header = request.headers['x-forwarded-for'];
     if (header === undefined) return address;
     const forwarded = (Array.isArray(header) ? header.join(',') : header).split(',').map(plain);
-    while (isTrusted(address)) {
+    while (isTrusted(trustedProxies, address)) {
       const before = forwarded.pop();
       if (before === undefined || isIP(before) === 0) return address;
       address = before;
     }
     return address;
   };
+}
 
-  function isTrusted(address: string): boolean {
-    const family = isIP(address);
-    return family !== 0 && trustedProxies.check(address, family === 6 ? 'ipv6' : 'ipv4');
-  }
+/** Whether the headers of a peer at this address are believed. */
+export function isTrusted(trustedProxies: BlockList, address: string): boolean {
+  const known = plain(address);
+  const family = isIP(known);
+  return family !== 0 && trustedProxies.check(known, family === 6 ? 'ipv6' : 'ipv4');
 }
 
 /** Without the form in which IPv6 sockets name IPv4 peers. */

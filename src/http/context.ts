@@ -1,5 +1,6 @@
 // What every part of the HTTP layer knows of the request at hand.
 import type { RouterContext } from '@koa/router';
+import type { Permit } from '../auth/permit.ts';
 import type { RegistryError } from '../registry/errors.ts';
 
 export interface RequestState {
@@ -7,6 +8,8 @@ export interface RequestState {
   id: string;
   /** The client's address, as far as it can be believed. */
   remoteAddress: string;
+  /** What the request may do, once it is known who asks. */
+  permit?: Permit;
   /** Why the request was refused, if it was. */
   refusal?: RegistryError;
   /** Bytes of body that were sent, where they were streamed. */

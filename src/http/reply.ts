@@ -1,6 +1,7 @@
 // Answers: small ones as JSON or bytes, large ones streamed as fast as the client takes them.
 import type { ServerResponse } from 'node:http';
 import type { RequestContext } from './context.ts';
+import { cutAnswer, isGone } from './protocol.ts';
 import { type PaceSettings, TooSlowError, timeToTake } from './transfer-pace.ts';
 
 /** Answers with JSON. The type is exactly `application/json` unless another one is given: some clients compare. */
@@ -44,13 +45,13 @@ export async function streamBody(
     }
     res.end();
   } catch (error) {
-    res.destroy();
+    cutAnswer(res);
     throw error;
   }
 }
 
 async function write(res: ServerResponse, chunk: Uint8Array, limitMs: number | undefined): Promise<void> {
-  if (res.destroyed) throw new ClientGoneError('the client closed the connection');
+  if (isGone(res)) throw new ClientGoneError('the client closed the connection');
   const given = new AbortController();
   const timer = limitMs === undefined ? undefined : setTimeout(() => given.abort(), limitMs);
   try {

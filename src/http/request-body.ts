@@ -1,7 +1,9 @@
 // What a client sends.
 
-import { RegistryError } from '../registry/errors.ts';
+import type { IncomingMessage } from 'node:http';
+import { type Reason, RegistryError } from '../registry/errors.ts';
 import type { RequestContext } from './context.ts';
+import { cutRequest, hasEmptyBody, wasBrokenOff } from './protocol.ts';
 import { type PaceSettings, pacedSource } from './transfer-pace.ts';
 
 /** The body of a request, chunk by chunk. Ends with an error when the client breaks off, or is cut for being too slow. */
@@ -9,30 +11,36 @@ export function bodyOf(ctx: RequestContext, pace: PaceSettings): AsyncIterable<U
   const encoding = ctx.get('Content-Encoding').toLowerCase();
   if (encoding !== '' && encoding !== 'identity') throw new RegistryError('contentEncoded');
   // Not destroyed by a reader that stops early: whoever sends too much still has to read the refusal.
-  const chunks: AsyncIterable<Uint8Array> = {
-    [Symbol.asyncIterator]: () => ctx.req.iterator({ destroyOnReturn: false }),
-  };
-  return pacedSource(chunks, pace, (error) => ctx.req.destroy(error));
+  return pacedSource(wholeBody(ctx.req), pace, (error) => cutRequest(ctx.req, error));
+}
+
+async function* wholeBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  yield* request.iterator({ destroyOnReturn: false });
+  if (wasBrokenOff(request)) throw new Error('the client reset its request');
 }
 
 /** Whether the request says that it has no body, or an empty one. */
 export function hasNoBody(ctx: RequestContext): boolean {
-  const { 'content-length': length, 'transfer-encoding': encoding } = ctx.req.headers;
-  return encoding === undefined && (length === undefined || Number(length) === 0);
+  return hasEmptyBody(ctx.req);
 }
 
 /**
- * The whole of a small body. Throws `manifestTooLarge` as soon as it is longer than `most` bytes, and `bodyIncomplete`
+ * The whole of a small body. Throws `tooLarge` as soon as it is longer than `most` bytes, and `bodyIncomplete`
  * when the client breaks off.
  */
-export async function readBody(ctx: RequestContext, most: number, pace: PaceSettings): Promise<Uint8Array> {
-  if (Number(ctx.req.headers['content-length'] ?? 0) > most) throw new RegistryError('manifestTooLarge');
+export async function readBody(
+  ctx: RequestContext,
+  most: number,
+  tooLarge: Reason,
+  pace: PaceSettings,
+): Promise<Uint8Array> {
+  if (Number(ctx.req.headers['content-length'] ?? 0) > most) throw new RegistryError(tooLarge);
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of bodyOf(ctx, pace)) {
       size += chunk.length;
-      if (size > most) throw new RegistryError('manifestTooLarge');
+      if (size > most) throw new RegistryError(tooLarge);
       chunks.push(chunk);
     }
   } catch (error) {

@@ -1,11 +1,15 @@
 // The whole URL table (distribution-spec, "Endpoints"). Names may hold words like `blobs` or `tags`: the last parts of a
-// path decide, and no two rows of one method fit one path.
+// path decide, and no two rows of one method fit one path. Who may do it stands before what is done.
 import Router from '@koa/router';
 import type { RequestState } from './context.ts';
+import type { Guard } from './guard.ts';
+import type { AdminHandlers } from './handlers/admin/handlers.ts';
+import { addAdminRoutes } from './handlers/admin/routes.ts';
 import type { BaseHandlers } from './handlers/base.ts';
 import type { BlobHandlers } from './handlers/blobs.ts';
 import type { ListHandlers } from './handlers/lists.ts';
 import type { ManifestHandlers } from './handlers/manifests.ts';
+import type { TokenHandlers } from './handlers/tokens.ts';
 import type { UploadHandlers } from './handlers/uploads.ts';
 
 export interface Handlers {
@@ -14,41 +18,53 @@ export interface Handlers {
   readonly uploads: UploadHandlers;
   readonly manifests: ManifestHandlers;
   readonly lists: ListHandlers;
+  /** Only where tokens are made here. */
+  readonly tokens?: TokenHandlers;
+  /** Only where accounts are kept here. */
+  readonly admin?: AdminHandlers;
 }
 
 /**
  * `prefix` stands before every path (`http.prefix`). GET rows answer HEAD too. A trailing slash is of no matter anywhere: redirected, a POST would become a GET.
  */
 export function createRoutes(
-  { base, blobs, uploads, manifests, lists }: Handlers,
+  { base, blobs, uploads, manifests, lists, tokens, admin }: Handlers,
+  guard: Guard,
   prefix: string,
 ): Router<RequestState> {
   const router = new Router<RequestState>({ sensitive: true, prefix: prefix.replace(/\/+$/, '') });
 
-  router.get('base', '/v2', base.version); // end-1
+  router.get('base', '/v2', guard.known, base.version); // end-1
 
-  router.get('blob', '/v2/*name/blobs/:digest', blobs.get); // end-2
-  router.delete('blob', '/v2/*name/blobs/:digest', blobs.remove); // end-10
+  router.get('blob', '/v2/*name/blobs/:digest', guard.may('pull'), blobs.get); // end-2
+  router.delete('blob', '/v2/*name/blobs/:digest', guard.may('delete'), blobs.remove); // end-10
 
-  router.get('manifest', '/v2/*name/manifests/:reference', manifests.get); // end-3
-  router.put('manifest', '/v2/*name/manifests/:reference', manifests.put); // end-7a, end-7b
-  router.delete('manifest', '/v2/*name/manifests/:reference', manifests.remove); // end-9
+  router.get('manifest', '/v2/*name/manifests/:reference', guard.may('pull'), manifests.get); // end-3
+  router.put('manifest', '/v2/*name/manifests/:reference', guard.may('push'), manifests.put); // end-7a, end-7b
+  router.delete('manifest', '/v2/*name/manifests/:reference', guard.may('delete'), manifests.remove); // end-9
 
-  router.post('blob_upload', '/v2/*name/blobs/uploads', uploads.begin); // end-4a, end-4b, end-4c, end-11
-  router.get('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', uploads.status); // end-13
-  router.patch('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', uploads.append); // end-5
-  router.put('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', uploads.finish); // end-6
-  router.delete('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', uploads.cancel); // end-14
+  router.post('blob_upload', '/v2/*name/blobs/uploads', guard.may('push'), uploads.begin); // end-4a, end-4b, end-4c, end-11
+  router.get('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', guard.may('push'), uploads.status); // end-13
+  router.patch('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', guard.may('push'), uploads.append); // end-5
+  router.put('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', guard.may('push'), uploads.finish); // end-6
+  router.delete('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', guard.may('push'), uploads.cancel); // end-14
 
-  router.get('tags', '/v2/*name/tags/list', lists.tags); // end-8a, end-8b
-  router.get('referrers', '/v2/*name/referrers/:digest', lists.referrers); // end-12a, end-12b
+  router.get('tags', '/v2/*name/tags/list', guard.may('pull'), lists.tags); // end-8a, end-8b
+  router.get('referrers', '/v2/*name/referrers/:digest', guard.may('pull'), lists.referrers); // end-12a, end-12b
 
-  router.get('catalog', '/v2/_catalog', lists.catalog);
-  router.get('extensions', '/v2/_oci/ext/discover', base.extensions);
-  router.get('extensions', '/v2/*name/_oci/ext/discover', base.extensions);
+  router.get('catalog', '/v2/_catalog', guard.lists, lists.catalog);
+  router.get('extensions', '/v2/_oci/ext/discover', guard.known, base.extensions);
+  router.get('extensions', '/v2/*name/_oci/ext/discover', guard.may('pull'), base.extensions);
 
-  router.get('search_ping', '/v1/_ping', lists.searchPing);
-  router.get('search', '/v1/search', lists.search);
-  router.get('root', '/', base.root);
+  router.get('search_ping', '/v1/_ping', guard.open, lists.searchPing);
+  router.get('search', '/v1/search', guard.lists, lists.search);
+  router.get('root', '/', guard.open, base.root);
+
+  if (tokens !== undefined) {
+    router.get('token', '/auth/token', guard.open, tokens.get); // Docker token specification
+    router.post('token', '/auth/token', guard.open, tokens.post); // its OAuth 2 variant, RFC 8693
+    router.get('keys', '/auth/jwks', guard.open, tokens.keys); // RFC 7517
+  }
+  if (admin !== undefined) addAdminRoutes(router, admin, guard);
   return router;
 }

@@ -4,6 +4,9 @@
 type ErrorRow = readonly [status: number, code: string, message: string];
 
 const rows = {
+  accountExists: [409, 'DENIED', 'there is an account of this name already'],
+  accountInvalid: [400, 'UNSUPPORTED', 'the account cannot be like this'],
+  accountUnknown: [404, 'NAME_UNKNOWN', 'there is no such account'],
   blobUnknown: [404, 'BLOB_UNKNOWN', 'blob is not in this repository'],
   bodyIncomplete: [400, 'SIZE_INVALID', 'the body ended early'],
   blobSizeMismatch: [400, 'MANIFEST_INVALID', 'descriptor size differs from the size of the content'],
@@ -15,6 +18,7 @@ const rows = {
   deleteDisabled: [405, 'UNSUPPORTED', 'deleting is switched off (storage.delete.enabled)'],
   digestInvalid: [400, 'DIGEST_INVALID', 'digest is malformed or of an unsupported algorithm'],
   digestMismatch: [400, 'DIGEST_INVALID', 'content does not have this digest'],
+  lastAdministrator: [409, 'DENIED', 'nobody else could administrate the registry'],
   manifestBlobUnknown: [
     400,
     'MANIFEST_BLOB_UNKNOWN',
@@ -28,9 +32,13 @@ const rows = {
   nameUnknown: [404, 'NAME_UNKNOWN', 'repository is not known'],
   pageNumberInvalid: [400, 'PAGINATION_NUMBER_INVALID', 'n is not a whole number that is allowed here'],
   parameterInvalid: [400, 'UNSUPPORTED', 'query parameter is not valid'],
+  passwordWrong: [403, 'DENIED', 'the current password is another one'],
   preconditionFailed: [412, 'DENIED', 'the tag is not in the state that the request asks for'],
   rangeInvalid: [416, 'RANGE_INVALID', 'no part of the content lies in the requested range'],
   readOnly: [405, 'UNSUPPORTED', 'the registry is read-only at the moment'],
+  requestInvalid: [400, 'UNSUPPORTED', 'the body is not as this endpoint takes it'],
+  requestNotJson: [415, 'UNSUPPORTED', 'the body has to be application/json'],
+  requestTooLarge: [413, 'SIZE_INVALID', 'the body is too large for this endpoint'],
   routeUnknown: [404, 'UNSUPPORTED', 'there is nothing at this address'],
   storageFull: [507, 'DENIED', 'the storage of the registry is full'],
   tagInvalid: [400, 'TAG_INVALID', 'tag is not valid'],
@@ -46,6 +54,8 @@ const rows = {
 export type Reason = keyof typeof rows;
 
 export interface ErrorFacts {
+  /** When it is worth another try. */
+  readonly retryAfterSeconds?: number;
   /** Public: what the client may know beyond the reason, such as the digest that is missing. */
   readonly detail?: unknown;
   readonly cause?: unknown;
@@ -56,11 +66,13 @@ export class RegistryError extends Error {
   override readonly name = 'RegistryError';
   readonly reason: Reason;
   readonly detail: unknown;
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(reason: Reason, facts: ErrorFacts = {}) {
     super(rows[reason][2], { cause: facts.cause });
     this.reason = reason;
     this.detail = facts.detail;
+    this.retryAfterSeconds = facts.retryAfterSeconds;
   }
 
   get status(): number {

@@ -1,4 +1,5 @@
 // Manifests of a repository: pulled, pushed, tagged, deleted (distribution-spec end-3, end-7, end-9).
+import pMap from 'p-map';
 import type { Digest } from './digest.ts';
 import { algorithmOf, CANONICAL_ALGORITHM, digestOf } from './digest.ts';
 import { RegistryError } from './errors.ts';
@@ -20,6 +21,8 @@ export interface ManifestPush {
   readonly tags?: readonly Tag[];
   /** What the tag must be for the push to go through (RFC 9110, If-Match and If-None-Match). */
   readonly precondition?: TagPrecondition;
+  /** Whether a tag that is there may be pointed to another manifest. Absent: it may. */
+  readonly mayMove?: (tag: Tag) => boolean;
 }
 
 export interface TagPrecondition {
@@ -40,11 +43,14 @@ export interface Manifests {
   get(repository: RepositoryName, reference: Reference): Promise<StoredManifest>;
   /**
    * Keeps a manifest, exactly as it is, and points the tags to it. Throws `manifestInvalid`, `manifestTooLarge`,
-   * `manifestBlobUnknown`, `digestMismatch`, `preconditionFailed`; nothing is visible then.
+   * `manifestBlobUnknown`, `digestMismatch`, `preconditionFailed`, `denied`; nothing is visible then.
    */
   put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest>;
-  /** Removes a tag, or a manifest with all tags on it. Throws `manifestUnknown`. */
-  remove(repository: RepositoryName, reference: Reference): Promise<void>;
+  /**
+   * Removes a tag, or a manifest with all tags on it. Throws `manifestUnknown`, and `denied` with nothing removed if one of the
+   * tags may not be removed.
+   */
+  remove(repository: RepositoryName, reference: Reference, mayRemove?: (tag: Tag) => boolean): Promise<void>;
 }
 
 export interface ManifestsDependencies {
@@ -55,6 +61,9 @@ export interface ManifestsDependencies {
   /** Guards what a repository refers to: manifests come in shared, deletes are alone. */
   readonly locks: Locks;
 }
+
+/** Tags of a manifest that are removed at the same time. */
+const REMOVED_AT_ONCE = 8;
 
 export function createManifests({ stored, tags, referrers, rules, locks }: ManifestsDependencies): Manifests {
   async function digestFor(repository: RepositoryName, reference: Reference): Promise<Digest | undefined> {
@@ -76,33 +85,70 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     return { digest, ...(subject && { subject }) };
   }
 
-  async function putTagged(repository: RepositoryName, tag: Tag, push: CheckedPush): Promise<PushedManifest> {
-    // Tags are moved one at a time, so that what the precondition saw still holds when the tag moves.
-    return locks.exclusive(`${repository}:${tag}`, async (lease) => {
-      if (push.precondition !== undefined) {
-        holdTo(push.precondition, await tags.resolve(repository, tag));
-      }
-      const pushed = await keep(repository, push.digest, push.bytes, push.manifest);
-      await lease.confirm();
-      await tags.point(repository, tag, push.digest);
-      return pushed;
-    });
+  /** Runs `work` while nobody else moves any of the tags, so that what was seen of them still holds when they move. */
+  function holding<T>(
+    repository: RepositoryName,
+    names: readonly Tag[],
+    work: (leases: readonly Lease[]) => Promise<T>,
+  ): Promise<T> {
+    // In one order for everybody: two that want the same tags cannot wait for each other.
+    const [first, ...others] = [...new Set(names)].sort();
+    if (first === undefined) return work([]);
+    return locks.exclusive(`${repository}:${first}`, (lease) =>
+      holding(repository, others, (leases) => work([lease, ...leases])),
+    );
   }
 
-  async function removeManifest(repository: RepositoryName, digest: Digest, lease: Lease): Promise<void> {
+  /** Throws unless every tag may be pointed to the digest. */
+  async function requireMovable(
+    repository: RepositoryName,
+    names: readonly Tag[],
+    digest: Digest,
+    { precondition, mayMove }: Pick<ManifestPush, 'precondition' | 'mayMove'>,
+  ): Promise<void> {
+    if (precondition === undefined && mayMove === undefined) return;
+    for (const tag of names) {
+      const current = await tags.resolve(repository, tag);
+      if (precondition !== undefined) holdTo(precondition, current);
+      const moves = current !== undefined && current !== digest;
+      if (moves && mayMove?.(tag) === false) throw new RegistryError('denied', { detail: { tag } });
+    }
+  }
+
+  async function requireRemovable(
+    names: readonly Tag[],
+    mayRemove: ((tag: Tag) => boolean) | undefined,
+  ): Promise<void> {
+    const kept = mayRemove && names.find((tag) => !mayRemove(tag));
+    if (kept !== undefined) throw new RegistryError('denied', { detail: { tag: kept } });
+  }
+
+  async function removeManifest(
+    repository: RepositoryName,
+    digest: Digest,
+    lease: Lease,
+    mayRemove?: (tag: Tag) => boolean,
+  ): Promise<void> {
     if (!(await stored.has(repository, digest))) throw unknownManifest({ digest });
     const found = await stored.find(repository, digest);
     const subject = found?.manifest?.subject?.digest;
+    const tagged = await tags.on(repository, digest);
+    await requireRemovable(tagged, mayRemove);
     // The tags go first: whatever interrupts this, none is left that points nowhere.
-    await tags.removeAllOn(repository, digest);
+    await pMap(tagged, (tag) => tags.remove(repository, tag), { concurrency: REMOVED_AT_ONCE });
     // Somebody who got the repository meanwhile may have tagged it again.
     await lease.confirm();
     await stored.unlink(repository, digest);
     if (subject !== undefined) await referrers.remove(repository, subject, digest);
   }
 
-  async function removeTag(repository: RepositoryName, tag: Tag): Promise<void> {
+  async function removeTag(
+    repository: RepositoryName,
+    tag: Tag,
+    mayRemove?: (tag: Tag) => boolean,
+  ): Promise<void> {
     if ((await tags.resolve(repository, tag)) === undefined) throw unknownManifest({ tag });
+    await requireRemovable([tag], mayRemove);
     await tags.remove(repository, tag);
   }
 
@@ -114,36 +160,35 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     },
 
     async put(repository, push) {
-      const { reference, bytes, mediaType, tags: furtherTags = [], precondition } = push;
+      const { reference, bytes, mediaType, tags: furtherTags = [], precondition, mayMove } = push;
       if (bytes.length > MAX_MANIFEST_SIZE) throw new RegistryError('manifestTooLarge');
       const digest = digestOfPush(reference, bytes);
       const manifest = parseManifest(bytes, mediaType);
+      const names = reference.kind === 'tag' ? [reference.tag] : furtherTags;
       return locks.shared(repository, async (lease) => {
         await rules.check(repository, manifest);
         await lease.confirm();
-        const checked = { digest, bytes, manifest, ...(precondition && { precondition }) };
-        if (reference.kind === 'tag') return putTagged(repository, reference.tag, checked);
-        const pushed = await keep(repository, digest, bytes, manifest);
-        for (const tag of furtherTags) await putTagged(repository, tag, { digest, bytes, manifest });
-        return pushed;
+        return holding(repository, names, async (leases) => {
+          await requireMovable(repository, names, digest, {
+            ...(mayMove && { mayMove }),
+            ...(precondition && reference.kind === 'tag' && { precondition }),
+          });
+          const pushed = await keep(repository, digest, bytes, manifest);
+          for (const held of leases) await held.confirm();
+          for (const tag of names) await tags.point(repository, tag, digest);
+          return pushed;
+        });
       });
     },
 
-    async remove(repository, reference) {
+    async remove(repository, reference, mayRemove) {
       await locks.exclusive(repository, (lease) =>
         reference.kind === 'tag'
-          ? removeTag(repository, reference.tag)
-          : removeManifest(repository, reference.digest, lease),
+          ? removeTag(repository, reference.tag, mayRemove)
+          : removeManifest(repository, reference.digest, lease, mayRemove),
       );
     },
   };
-}
-
-interface CheckedPush {
-  readonly digest: Digest;
-  readonly bytes: Uint8Array;
-  readonly manifest: Manifest;
-  readonly precondition?: TagPrecondition;
 }
 
 /** Under a tag a manifest gets the digest that every client computes; by digest it has to be the one that is asked for. */

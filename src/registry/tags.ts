@@ -29,8 +29,8 @@ export interface Tags {
   page(repository: RepositoryName, limit?: number, after?: string): Promise<TagPage>;
   /** Removes the tag and nothing else. */
   remove(repository: RepositoryName, tag: Tag): Promise<void>;
-  /** Removes every tag that points to the manifest. */
-  removeAllOn(repository: RepositoryName, digest: Digest): Promise<void>;
+  /** Every tag that points to the manifest. */
+  on(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]>;
 }
 
 export interface TagsSettings {
@@ -100,15 +100,10 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
       return { tags: found.slice(0, limit), more: found.length > limit };
     },
 
-    async removeAllOn(repository, digest) {
+    async on(repository, digest) {
       const all = tagsAmong(await driver.list(tagsKey(repository)));
-      await pMap(
-        all,
-        async (tag) => {
-          if ((await resolve(repository, tag)) === digest) await remove(repository, tag);
-        },
-        { concurrency: concurrentReads },
-      );
+      const targets = await pMap(all, (tag) => resolve(repository, tag), { concurrency: concurrentReads });
+      return all.filter((_, index) => targets[index] === digest);
     },
   };
 }

@@ -7,11 +7,6 @@ const REFUSED = {
   'storage.azure': 'storage: { azure: { accountname: a } }',
   'storage.oss': 'storage: { oss: {} }',
   'storage.swift': 'storage: { swift: {} }',
-  'auth.htpasswd': 'auth: { htpasswd: { realm: r, path: /p } }',
-  'auth.token': 'auth: token',
-  'auth.silly': 'auth: { silly: }',
-  'http.tls': 'http: { tls: { certificate: /c, key: /k } }',
-  'http.h2c.enabled': 'http: { h2c: { enabled: yes } }',
   'proxy.remoteurl': 'proxy: { remoteurl: https://registry-1.docker.io }',
   'redis.tlsconfig': 'redis: { addrs: [localhost:6379], tlsconfig: { insecureskipverify: true } }',
   'policy.repository.classes': 'policy: { repository: { classes: [image] } }',
@@ -76,15 +71,6 @@ describe('keys of the registry image that are not offered', () => {
   });
 
   test('a variable is treated like the key', () => {
-    assert.match(
-      problemsOf('', { REGISTRY_HTTP_TLS_CERTIFICATE: '/c' }).join(),
-      /^http\.tls \(REGISTRY_HTTP_TLS_CERT/,
-    );
-    assert.match(
-      problemsOf('', { REGISTRY_AUTH_HTPASSWD_REALM: 'r' }).join(),
-      /^auth\.htpasswd \(REGISTRY_AUTH_HTPASSWD_R/,
-    );
-    assert.match(problemsOf('', { REGISTRY_AUTH: 'htpasswd' }).join(), /^auth\.htpasswd \(REGISTRY_AUTH\)/);
     assert.match(problemsOf('', { REGISTRY_STORAGE_AZURE_MAX_RETRIES: '5' }).join(), /^storage\.azure/);
     assert.match(problemsOf('', { REGISTRY_PROXY_REMOTEURL: 'http://a' }).join(), /^proxy\.remoteurl/);
     assert.match(loadVariables({ REGISTRY_HTTP_DEBUG_ADDR: ':5001' }).warnings.join(), /^http\.debug/);

@@ -4,8 +4,9 @@ import request from 'supertest';
 import { stringify } from 'yaml';
 import { loadConfiguration } from '../../config/load.ts';
 import { createRegistryApp } from '../../src/compose.ts';
+import { type Access, openAccess } from '../../src/compose-auth.ts';
 import { startHttpServer } from '../../src/http/server.ts';
-import type { Coordination } from '../../src/sessions/coordination.ts';
+import { type Coordination, createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import type { Cleaner } from './processes.ts';
@@ -19,6 +20,8 @@ export interface TestRegistry {
   readonly port: number;
   /** The store underneath, to look at and to damage. */
   readonly driver: StorageDriver;
+  /** Who may do what; with accounts of its own, those too. */
+  readonly access: Access;
   /** Every log line so far, as JSON. */
   readonly logLines: readonly string[];
 }
@@ -42,7 +45,11 @@ export async function openRegistry(
   const driver = createCheckedDriver(store);
   const logLines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
-  const { listener } = createRegistryApp({ driver, configuration: configurationOf(settings), log, ...seams });
+  const configuration = configurationOf(settings);
+  const coordination = seams.coordination ?? createLocalCoordination(driver);
+  const access = await openAccess(configuration, { driver, locks: coordination.locks, log });
+  cleaner.after(() => access.close());
+  const { listener } = createRegistryApp({ driver, configuration, log, ...seams, coordination, access });
   const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
   cleaner.after(async () => void (await server.close(0)));
   const port = server.port ?? 0;
@@ -53,7 +60,7 @@ export async function openRegistry(
     .parse(collect)
     // Bytes are sent as they are, also where the type says JSON.
     .serialize((body: string) => body);
-  return { http, port, driver, logLines };
+  return { http, port, driver, logLines, access };
 }
 
 function configurationOf(settings: NonNullable<TestRegistryOptions['settings']>) {

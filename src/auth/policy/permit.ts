@@ -8,6 +8,7 @@ export function permitFor(caller: Caller, policy: Policy): Permit {
     caller,
     may: (action, repository) => policy.may(caller, action, repository),
     mayList: policy.mayList(caller),
+    maySee: (repository) => policy.may(caller, 'pull', repository),
     couldBeBetter: caller.kind === 'anonymous',
   };
 }

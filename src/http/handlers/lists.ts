@@ -8,6 +8,7 @@ import type { Referrers } from '../../registry/referrers.ts';
 import type { Repositories } from '../../registry/repositories.ts';
 import type { Tags } from '../../registry/tags.ts';
 import { type Handler, parameter } from '../context.ts';
+import { permitOf } from '../guard.ts';
 import type { Locations } from '../locations.ts';
 import { linkNext, readPageRequest } from '../pagination.ts';
 import { allValues, singleValue } from '../query.ts';
@@ -82,7 +83,7 @@ export function createListHandlers(dependencies: ListHandlersDependencies): List
         ctx,
         maxRepositories,
       );
-      const page = await catalog.page(limit, after);
+      const page = await catalog.page(limit, after, permitOf(ctx).maySee);
       const last = page.names.at(-1);
       if (page.more && last !== undefined) {
         linkNext(ctx, locations.rootPath('_catalog'), [
@@ -96,7 +97,8 @@ export function createListHandlers(dependencies: ListHandlersDependencies): List
     async search(ctx) {
       const query = singleValue(ctx, 'q') ?? '';
       const { limit } = readPageRequest(ctx, MOST_SEARCH_RESULTS);
-      const names = await catalog.search(query, limit === undefined || limit === 0 ? SEARCH_RESULTS : limit);
+      const most = limit === undefined || limit === 0 ? SEARCH_RESULTS : limit;
+      const names = await catalog.search(query, most, permitOf(ctx).maySee);
       const results = names.map((name) => ({
         name,
         description: '',

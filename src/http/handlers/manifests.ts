@@ -3,10 +3,11 @@ import { RegistryError } from '../../registry/errors.ts';
 import { MAX_MANIFEST_SIZE } from '../../registry/manifest.ts';
 import type { Manifests, TagPrecondition } from '../../registry/manifests.ts';
 import { essenceOf } from '../../registry/media-types.ts';
-import { parseRepositoryName } from '../../registry/name.ts';
+import { parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
 import { parseReference, parseTag, type Reference, type Tag } from '../../registry/reference.ts';
 import { type Handler, parameter, type RequestContext } from '../context.ts';
 import { entityTag, isKnownToClient, parseEntityTags } from '../entity-tag.ts';
+import { permitOf } from '../guard.ts';
 import type { Locations } from '../locations.ts';
 import { allValues } from '../query.ts';
 import { replyBytes, replyEmpty } from '../reply.ts';
@@ -24,6 +25,8 @@ export interface ManifestHandlersDependencies {
   readonly locations: Locations;
   readonly pace: PaceSettings;
   readonly deleteEnabled: boolean;
+  /** Whether a tag, once it is there, stays as it is. */
+  readonly isImmutable: (repository: RepositoryName, tag: Tag) => boolean;
 }
 
 /** The specification asks for ten at least. */
@@ -39,7 +42,13 @@ const TYPES_THAT_SAY_NOTHING: readonly string[] = [
 ];
 
 export function createManifestHandlers(dependencies: ManifestHandlersDependencies): ManifestHandlers {
-  const { manifests, locations, pace, deleteEnabled } = dependencies;
+  const { manifests, locations, pace, deleteEnabled, isImmutable } = dependencies;
+
+  /** Who may do everything in the repository may also change what is not to be changed. */
+  function mayChange(ctx: RequestContext, repository: RepositoryName, tag: Tag): boolean {
+    return !isImmutable(repository, tag) || permitOf(ctx).may('admin', repository);
+  }
+
   return {
     async get(ctx) {
       const repository = parseRepositoryName(parameter(ctx, 'name'));
@@ -63,10 +72,11 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
       const precondition = preconditionOf(ctx);
       const { digest, subject } = await manifests.put(repository, {
         reference,
-        bytes: await readBody(ctx, MAX_MANIFEST_SIZE, pace),
+        bytes: await readBody(ctx, MAX_MANIFEST_SIZE, 'manifestTooLarge', pace),
         tags,
         ...(!TYPES_THAT_SAY_NOTHING.includes(mediaType) && { mediaType }),
         ...(precondition && { precondition }),
+        mayMove: (tag) => permitOf(ctx).may('overwrite', repository) && mayChange(ctx, repository, tag),
       });
       ctx.set('Location', locations.manifest(repository, digest));
       ctx.set('Docker-Content-Digest', digest);
@@ -77,7 +87,8 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
 
     async remove(ctx) {
       if (!deleteEnabled) throw new RegistryError('deleteDisabled');
-      await manifests.remove(parseRepositoryName(parameter(ctx, 'name')), referenceToRead(ctx));
+      const repository = parseRepositoryName(parameter(ctx, 'name'));
+      await manifests.remove(repository, referenceToRead(ctx), (tag) => mayChange(ctx, repository, tag));
       replyEmpty(ctx, 202);
     },
   };

@@ -4,6 +4,7 @@ import { type Digest, isDigest, parseAlgorithm, parseDigest } from '../../regist
 import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
 import { type Chunk, UploadRefusal, type UploadStatus, type Uploads } from '../../registry/uploads.ts';
 import { type Handler, parameter, type RequestContext } from '../context.ts';
+import { permitOf } from '../guard.ts';
 import type { Locations } from '../locations.ts';
 import { singleValue } from '../query.ts';
 import { replyEmpty } from '../reply.ts';
@@ -64,7 +65,9 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
     const from = singleValue(ctx, 'from');
     if (digest === undefined || !isDigest(digest)) return undefined;
     if (from !== undefined && !isRepositoryName(from)) return undefined;
-    return (await blobs.mount(repository, digest, from)) ? digest : undefined;
+    const { may } = permitOf(ctx);
+    const isMounted = await blobs.mount(repository, digest, from, (source) => may('pull', source));
+    return isMounted ? digest : undefined;
   }
 
   return {

@@ -2,6 +2,7 @@
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 import type { RequestContext, RequestState } from '../context.ts';
+import { hostOf, isAnswered } from '../protocol.ts';
 
 /** The status under which clients that went away are logged. */
 const CLIENT_GONE = 499;
@@ -15,7 +16,7 @@ export function accessLog(log: Logger, { everyRequest }: AccessLogSettings): Mid
   return async function accessLog(ctx, next) {
     const startedAt = performance.now();
     ctx.res.once('close', () => {
-      const status = ctx.res.writableFinished ? ctx.res.statusCode : CLIENT_GONE;
+      const status = isAnswered(ctx.res) ? ctx.res.statusCode : CLIENT_GONE;
       const isFailure = status >= 500;
       if (!everyRequest && !isFailure) return;
       const line = describe(ctx as RequestContext, status, performance.now() - startedAt);
@@ -34,7 +35,7 @@ function describe(ctx: RequestContext, status: number, durationMs: number): obje
   return {
     'http.request.id': id,
     'http.request.method': ctx.method,
-    'http.request.host': ctx.req.headers.host,
+    'http.request.host': hostOf(ctx.req),
     'http.request.uri': ctx.path,
     'http.request.remoteaddr': remoteAddress,
     'http.request.useragent': ctx.req.headers['user-agent'],

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { RequestState } from '../context.ts';
+import { cutRest, hasEmptyBody, onceSent } from '../protocol.ts';
 
 /** What is read and thrown away of a body that nobody wants, so that the connection may be used again. */
 const MOST_BYTES = 1024 * 1024;
@@ -11,19 +12,15 @@ export function closeAfterRefusal(): Middleware<RequestState> {
   return async function closeAfterRefusal(ctx, next) {
     await next();
     const { req, res } = ctx;
-    if (req.complete || hasNoBodyLeft(req)) return;
-    res.once('finish', () => drain(req));
+    if (req.complete || hasEmptyBody(req)) return;
+    onceSent(res, () => drain(req));
   };
-}
-
-function hasNoBodyLeft(req: IncomingMessage): boolean {
-  return req.headers['transfer-encoding'] === undefined && Number(req.headers['content-length'] ?? 0) === 0;
 }
 
 /** Closing at once, with unread bytes waiting, would reset the connection and take the answer with it. */
 function drain(req: IncomingMessage): void {
   let received = 0;
-  const cut = () => req.socket.destroy();
+  const cut = () => cutRest(req);
   // If the connection ends before, there is nothing left to cut; nobody waits for the timer then.
   const timer = setTimeout(cut, LONGEST_MS).unref();
   req.once('end', () => clearTimeout(timer));

@@ -5,8 +5,8 @@ import { refusalFor } from '../../registry/failures.ts';
 import type { RequestContext, RequestState } from '../context.ts';
 import { ClientGoneError, replyJson } from '../reply.ts';
 
-/** Seconds after which a client may try again what could not be done now. */
-const RETRY_AFTER = '5';
+/** Seconds after which a client may try again what could not be done now, where nothing better is known. */
+const RETRY_AFTER = 5;
 
 export function reportErrors(): Middleware<RequestState> {
   return async function reportErrors(ctx, next) {
@@ -24,9 +24,9 @@ export function reportErrors(): Middleware<RequestState> {
 }
 
 function describe(ctx: RequestContext, refusal: RegistryError): void {
-  const { status, code, message, detail } = refusal;
+  const { status, code, message, detail, retryAfterSeconds = RETRY_AFTER } = refusal;
   ctx.status = status;
-  if (status === 503) ctx.set('Retry-After', RETRY_AFTER);
+  if (status === 503 || status === 429) ctx.set('Retry-After', String(retryAfterSeconds));
   for (const name of ['ETag', 'Cache-Control', 'Accept-Ranges', 'Docker-Content-Digest']) ctx.remove(name);
   replyJson(ctx, { errors: [{ code, message, ...(detail !== undefined && { detail }) }] });
 }

@@ -1,0 +1,284 @@
+// The wiring of who may do what: the `auth` section goes in, a gatekeeper and what stands behind it come out.
+import type { Logger } from 'pino';
+import { nearest } from '../config/nearest.ts';
+import { parsePlainYaml } from '../config/plain-yaml.ts';
+import type { Configuration } from '../config/schema.ts';
+import type { StorageDriver } from '../storage-drivers/driver.ts';
+import { type Accounts, createAccounts } from './auth/accounts/accounts.ts';
+import type { FirstAdministrator } from './auth/accounts/administrators.ts';
+import { createGate, tokensAlone } from './auth/gate.ts';
+import {
+  basicChallenge,
+  bearerChallenge,
+  createOpenGate,
+  createSillyGate,
+  type Gatekeeper,
+} from './auth/gatekeeper.ts';
+import { createLimitedLogins, type LimitedLogins } from './auth/limited-logins.ts';
+import { createLoginLimit } from './auth/login-limit.ts';
+import { createFederation, type Federation } from './auth/oidc/federation.ts';
+import { createIssuer } from './auth/oidc/issuer.ts';
+import { createBcryptPool } from './auth/passwords/bcrypt-pool.ts';
+import { openPasswordFile } from './auth/passwords/password-file.ts';
+import { permitFor } from './auth/policy/permit.ts';
+import { type Policy, PolicyError, type PolicyOptions, parsePolicy } from './auth/policy/policy.ts';
+import { watchPolicyFile } from './auth/policy/policy-file.ts';
+import { accountsPolicy, openPolicy } from './auth/policy/without-rules.ts';
+import { createOutsideTokens } from './auth/tokens/outside-tokens.ts';
+import { openSigningKeys, readSigningKeys, type SigningKeys } from './auth/tokens/signing-keys.ts';
+import { createTokenService, type Proof, type TokenService } from './auth/tokens/token-service.ts';
+import type { Locks } from './registry/locks.ts';
+
+export interface Access {
+  readonly gatekeeper: Gatekeeper;
+  /** The rules that hold now. */
+  readonly policy: () => Policy;
+  /** Gets a line for each login, refusal and act of administration. */
+  readonly audit: Logger;
+  /** Where tokens are made here. */
+  readonly tokens?: TokenOffice;
+  /** Where accounts are kept here. */
+  readonly accounts?: Accounts;
+  /** To be shown once: who may administrate the registry, if nobody else may. */
+  readonly firstAdministrator?: FirstAdministrator;
+  close(): Promise<void>;
+}
+
+/** What makes tokens, and who asks for them. */
+export interface TokenOffice {
+  readonly service: TokenService;
+  readonly keys: SigningKeys;
+  readonly logins: LimitedLogins;
+  /** The service that they are for. */
+  readonly serviceName: string;
+}
+
+export interface AccessDependencies {
+  readonly driver: StorageDriver;
+  readonly locks: Locks;
+  readonly log: Logger;
+}
+
+type Auth = Configuration['auth'];
+
+/** Without an `auth` section: everybody may do everything. */
+export function openToEverybody(log: Logger): Access {
+  return {
+    gatekeeper: createOpenGate(),
+    policy: () => openPolicy,
+    audit: auditOf(log),
+    async close() {},
+  };
+}
+
+/**
+ * Opens what the section names. Throws what a start has to end with: PolicyError, PasswordFileError, TokenKeysError, and what the
+ * storage throws.
+ */
+export async function openAccess(
+  { auth, http, storage }: Pick<Configuration, 'auth' | 'http' | 'storage'>,
+  { driver, locks, log }: AccessDependencies,
+): Promise<Access> {
+  const { scheme } = auth;
+  const readOnly = storage.maintenance.readonly.enabled;
+  const audit = auditOf(log);
+  await using undo = new AsyncDisposableStack();
+  const access = await openScheme();
+  const closing = undo.move();
+  return { ...access, audit, close: () => closing.disposeAsync() };
+
+  async function openScheme(): Promise<Omit<Access, 'audit' | 'close'>> {
+    switch (scheme.name) {
+      case 'none': {
+        if (auth.policy === undefined) return openToEverybody(log);
+        const policy = await rules({ withoutRules: openPolicy });
+        return { policy, gatekeeper: createGate({ policy, challenge: () => undefined }) };
+      }
+      case 'silly':
+        return { policy: () => openPolicy, gatekeeper: createSillyGate(scheme) };
+      case 'token':
+        return openTokens(scheme);
+      case 'htpasswd':
+        return openPasswords(scheme);
+      case 'berth':
+        return openAccounts(scheme);
+    }
+  }
+
+  async function openTokens(settings: Extract<Auth['scheme'], { name: 'token' }>) {
+    const { realm, autoredirect, autoredirectpath, service, issuer, rootcertbundle, jwks } = settings;
+    const algorithms = settings.signingalgorithms;
+    const tokens = await createOutsideTokens(
+      {
+        issuer,
+        service,
+        ...(rootcertbundle && { rootcertbundle }),
+        ...(jwks && { jwks }),
+        ...(algorithms.length > 0 && { signingalgorithms: algorithms }),
+      },
+      { log },
+    );
+    const gatekeeper = createGate({
+      policy: () => tokensAlone,
+      permitOfToken: (token) => tokens.permit(token),
+      challenge: (facts) =>
+        bearerChallenge(
+          autoredirect || realm === undefined ? `${facts.origin}${autoredirectpath}` : realm,
+          service,
+          facts,
+        ),
+    });
+    return { gatekeeper, policy: () => openPolicy };
+  }
+
+  async function openPasswords({ path, realm }: Extract<Auth['scheme'], { name: 'htpasswd' }>) {
+    const bcrypt = createBcryptPool();
+    undo.defer(() => bcrypt.close());
+    const file = await openPasswordFile(path, { bcrypt, log });
+    const policy = await rules({ withoutRules: accountsPolicy });
+    const logins = limited(async (name, password) => {
+      const caller = await file.verify(name, password);
+      return caller && { caller };
+    });
+    // As in the `registry` image, as long as there are no rules. With rules somebody may come without a password, and docker
+    // asks for a token then; it cannot do without one where it is asked for a password.
+    if (auth.policy === undefined) {
+      const gatekeeper = createGate({ policy, logins, challenge: () => basicChallenge(realm) });
+      return { gatekeeper, policy };
+    }
+    return openOffice({ ...OFFICE, policy, logins, describe: async () => undefined });
+  }
+
+  async function openAccounts(settings: Extract<Auth['scheme'], { name: 'berth' }>) {
+    const accounts = createAccounts({ driver, locks, readOnly });
+    const federation = await openFederation(settings.oidc);
+    const names = new Set(settings.oidc.map(({ name }) => name));
+    const policy = await rules({ withoutRules: accountsPolicy }, async () => ({
+      knownGroups: await accounts.groups.names(),
+      knownIssuers: names,
+    }));
+    const logins = limited(async (name, secret) => {
+      const caller = await federation.recognize(secret);
+      return caller === undefined ? accounts.verify(name, secret) : { caller };
+    });
+    const { describe } = accounts;
+    const office = await openOffice({ ...settings, policy, logins, describe });
+    const firstAdministrator = await accounts.ensureAdministrator();
+    return { ...office, accounts, ...(firstAdministrator && { firstAdministrator }) };
+  }
+
+  async function openFederation(
+    issuers: Extract<Auth['scheme'], { name: 'berth' }>['oidc'],
+  ): Promise<Federation> {
+    const opened = issuers.map((issuer) =>
+      createIssuer(
+        {
+          name: issuer.name,
+          issuer: issuer.issuer,
+          audiences: issuer.audience,
+          allowPrivateAddresses: issuer.allowprivate,
+          jwks: issuer.jwks,
+          ca: issuer.ca,
+          usernameClaim: issuer.usernameclaim,
+          groupsClaim: issuer.groupsclaim,
+        },
+        { log },
+      ),
+    );
+    return createFederation(await Promise.all(opened));
+  }
+
+  /** Makes tokens for those who log in, and lets them in with a password as well. */
+  async function openOffice(settings: OfficeSettings): Promise<Omit<Access, 'audit' | 'close'>> {
+    const { policy, logins, describe, algorithm, signingkey, issuer, service: serviceName, realm } = settings;
+    const tokenLife = settings.tokenlife / 1000;
+    const keys = await (signingkey === undefined
+      ? openSigningKeys({ driver, algorithm, tokenLife })
+      : readSigningKeys(signingkey));
+    const service = createTokenService({
+      keys,
+      driver,
+      permitOf: (caller) => permitFor(caller, policy()),
+      describe,
+      issuer,
+      service: serviceName,
+      tokenLife,
+      refreshLife: settings.refreshlife / 1000,
+    });
+    const named = realm ?? (http.host === undefined ? undefined : `${http.host}${http.prefix}${TOKEN_PATH}`);
+    const gatekeeper = createGate({
+      policy,
+      logins,
+      permitOfToken: (token) => service.permit(token),
+      challenge: (facts) =>
+        bearerChallenge(named ?? `${facts.origin}${http.prefix}${TOKEN_PATH}`, serviceName, facts),
+    });
+    if (!readOnly) sweepNowAndThen(service);
+    return { gatekeeper, policy, tokens: { service, keys, logins, serviceName } };
+  }
+
+  function sweepNowAndThen(service: TokenService): void {
+    const timer = setInterval(() => {
+      service.sweep().catch((error: unknown) => log.warn({ err: error }, 'old logins were not removed'));
+    }, SWEPT_EVERY_MS);
+    timer.unref();
+    undo.defer(() => clearInterval(timer));
+  }
+
+  function limited(verify: (name: string, secret: string) => Promise<Proof | undefined>): LimitedLogins {
+    const { peraddress, peraccount } = auth.failedlogins;
+    const limit = createLoginLimit({
+      perAddress: { atOnce: peraddress, forgivenAfter: FORGIVEN_PER_ADDRESS },
+      perNameAndAddress: { atOnce: peraccount, forgivenAfter: FORGIVEN_PER_ACCOUNT },
+    });
+    return createLimitedLogins({ verify, limit, audit });
+  }
+
+  /** The rules of the section, or of the file that it names. */
+  async function rules(
+    options: PolicyOptions & { readonly withoutRules: Policy },
+    known: () => Promise<Pick<PolicyOptions, 'knownGroups' | 'knownIssuers'>> = async () => ({}),
+  ): Promise<() => Policy> {
+    const { policy } = auth;
+    if (policy === undefined) return () => options.withoutRules;
+    if (policy.path === undefined) {
+      const parsed = parsePolicy(policy, { ...options, ...(await known()), nearest });
+      if (parsed instanceof PolicyError) throw parsed;
+      return () => parsed;
+    }
+    const { path } = policy;
+    const file = await watchPolicyFile({
+      path,
+      log,
+      parseText: (text) => parsePlainYaml(text, path),
+      options: async () => ({ ...(await known()), nearest }),
+    });
+    undo.defer(() => file.stop());
+    return () => file.current();
+  }
+}
+
+type OfficeSettings = Omit<Extract<Auth['scheme'], { name: 'berth' }>, 'name' | 'oidc'> & {
+  readonly policy: () => Policy;
+  readonly logins: LimitedLogins;
+  readonly describe: Accounts['describe'];
+};
+
+/** How tokens are made for accounts of a password file. */
+const OFFICE = {
+  service: 'berth',
+  issuer: 'berth',
+  tokenlife: 300_000,
+  refreshlife: 0,
+  algorithm: 'ES256',
+} as const;
+
+const TOKEN_PATH = '/auth/token';
+const SWEPT_EVERY_MS = 6 * 3_600_000;
+/** Seconds after which a failed login is forgiven. */
+const FORGIVEN_PER_ADDRESS = 1;
+const FORGIVEN_PER_ACCOUNT = 20;
+
+function auditOf(log: Logger): Logger {
+  return log.child({ log: 'audit' });
+}

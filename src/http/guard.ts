@@ -1,0 +1,157 @@
+// Lets a request through to its endpoint, or not. Every endpoint has one of these in front of it, in the table of routes.
+import type { Logger } from 'pino';
+import { describeCaller } from '../auth/audit.ts';
+import type { Action, Caller } from '../auth/caller.ts';
+import { basicChallenge, type ChallengeFacts, type Gatekeeper, type Knock } from '../auth/gatekeeper.ts';
+import type { Permit } from '../auth/permit.ts';
+import { CATALOG, type Scope } from '../auth/tokens/scope.ts';
+import { isRefusal, RegistryError } from '../registry/errors.ts';
+import { isRepositoryName, parseRepositoryName } from '../registry/name.ts';
+import { parameter, type RequestContext } from './context.ts';
+import type { ClientOrigin } from './origin.ts';
+import { singleValue } from './query.ts';
+import { certificateCaller } from './tls/client-certificate.ts';
+
+type Step = (ctx: RequestContext, next: () => Promise<unknown>) => Promise<void>;
+
+export interface Guard {
+  /** Everybody comes through. */
+  readonly open: Step;
+  /** Who is known, or need not be. */
+  readonly known: Step;
+  /** Who may ask for catalog and search. */
+  readonly lists: Step;
+  /** Everybody comes through, with what is known of them. What is refused behind it can be had with a password. */
+  readonly administration: Step;
+  /** Who may do all of this in the repository that the path names. */
+  may(...actions: readonly [Action, ...Action[]]): Step;
+}
+
+export interface GuardDependencies {
+  readonly gatekeeper: Gatekeeper;
+  readonly originOf: ClientOrigin;
+  /** Gets one line for each refusal. */
+  readonly audit: Logger;
+}
+
+const ADMINISTRATION = 'Berth administration';
+
+export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies): Guard {
+  /** The permit of the request. What it shows counts; a certificate only where it shows nothing. */
+  async function admit(ctx: RequestContext, scopes: readonly Scope[]): Promise<Permit> {
+    const permit = await gatekeeper.admit(knockOf(ctx));
+    if (permit === undefined) throw refusal(ctx, scopes, undefined);
+    ctx.state.permit = permit;
+    return permit;
+  }
+
+  function refusal(ctx: RequestContext, scopes: readonly Scope[], permit: Permit | undefined): RegistryError {
+    const { fault, isFinal } = faultOf(ctx, permit);
+    const challenge = isFinal
+      ? undefined
+      : gatekeeper.challenge({ scopes, origin: originOf(ctx.req), ...(fault && { fault }) });
+    const reason = challenge === undefined ? 'denied' : 'unauthorized';
+    if (permit !== undefined) tell(ctx, scopes, permit.caller, reason);
+    if (challenge !== undefined) ctx.set('WWW-Authenticate', challenge);
+    return new RegistryError(reason, { detail: detailOf(scopes) });
+  }
+
+  /** Clients ask without credentials first, to be told what they need: that is no event. */
+  function tell(ctx: RequestContext, scopes: readonly Scope[], caller: Caller, reason: string): void {
+    if (caller.kind === 'anonymous' && reason === 'unauthorized') return;
+    audit.warn(
+      {
+        event: 'refused',
+        ...describeCaller(caller),
+        address: ctx.state.remoteAddress,
+        request: ctx.state.id,
+        scopes: scopes.map(({ type, name, actions }) => `${type}:${name}:${actions.join(',')}`),
+      },
+      'request refused',
+    );
+  }
+
+  return {
+    async open(_ctx, next) {
+      await next();
+    },
+
+    async known(ctx, next) {
+      const permit = await admit(ctx, []);
+      const isStranger = permit.caller.kind === 'anonymous';
+      if (isStranger && gatekeeper.asksAtTheDoor && permit.couldBeBetter) throw refusal(ctx, [], permit);
+      await next();
+    },
+
+    async lists(ctx, next) {
+      const permit = await admit(ctx, [CATALOG]);
+      if (!permit.mayList) throw refusal(ctx, [CATALOG], permit);
+      await next();
+    },
+
+    async administration(ctx, next) {
+      const permit = await gatekeeper.admit(knockOf(ctx));
+      try {
+        if (permit === undefined) throw new RegistryError('unauthorized');
+        ctx.state.permit = permit;
+        await next();
+      } catch (error) {
+        if (isRefusal(error, 'unauthorized')) ctx.set('WWW-Authenticate', basicChallenge(ADMINISTRATION));
+        throw error;
+      }
+    },
+
+    may: (...actions) =>
+      async function may(ctx, next) {
+        const name = parseRepositoryName(parameter(ctx, 'name'));
+        const scopes = [{ type: 'repository', name, actions } as const, ...mountScope(ctx)];
+        const permit = await admit(ctx, scopes);
+        if (!actions.every((action) => permit.may(action, name))) throw refusal(ctx, scopes, permit);
+        await next();
+      },
+  };
+}
+
+/** What this request may do. Throws if no guard stands before the endpoint. */
+export function permitOf(ctx: RequestContext): Permit {
+  const { permit } = ctx.state;
+  if (permit === undefined) throw new Error(`nobody guards ${ctx.routerName ?? ctx.path}`);
+  return permit;
+}
+
+/** What the request shows of its sender. */
+export function knockOf(ctx: RequestContext): Knock {
+  const certificate = certificateCaller(ctx.req);
+  return {
+    authorization: ctx.req.headers.authorization,
+    address: ctx.state.remoteAddress,
+    ...(certificate && { certificate }),
+  };
+}
+
+/** What a mount needs besides, so that the client asks for it at once. Without it the mount is an upload. */
+function mountScope(ctx: RequestContext): readonly Scope[] {
+  if (ctx.method !== 'POST') return [];
+  const from = singleValue(ctx, 'from');
+  const isMount = singleValue(ctx, 'mount') !== undefined && from !== undefined && isRepositoryName(from);
+  return isMount ? [{ type: 'repository', name: from, actions: ['pull'] }] : [];
+}
+
+function faultOf(
+  ctx: RequestContext,
+  permit: Permit | undefined,
+): { readonly fault?: NonNullable<ChallengeFacts['fault']>; readonly isFinal: boolean } {
+  const isToken = /^bearer /i.test(ctx.get('Authorization'));
+  if (permit === undefined) return { isFinal: false, ...(isToken && { fault: 'invalid_token' as const }) };
+  return {
+    isFinal: !permit.couldBeBetter,
+    ...(isToken && { fault: 'insufficient_scope' as const }),
+  };
+}
+
+/** As the `registry` image says it. */
+function detailOf(scopes: readonly Scope[]): object[] {
+  return scopes.flatMap(({ type, name, actions }) =>
+    actions.map((action) => ({ Type: type, Class: '', Name: name, Action: action })),
+  );
+}
