@@ -4,7 +4,7 @@ import type { Bucket } from './bucket.ts';
 import { absorbed, compacted } from './compaction.ts';
 import { compose } from './copies.ts';
 import { abandon, beginMarked, type MarkedUpload, newId } from './multipart.ts';
-import { cutIntoParts, type Part, partLength, runSome } from './parts.ts';
+import { createPartMemory, cutIntoParts, type Part, partLength, runSome } from './parts.ts';
 import { pieceKey, readPieces, sourcesOf } from './pieces.ts';
 import { LEAST_PART_LENGTH, type Lengths } from './settings.ts';
 import { type Detail, largePieces, markerName, pieceName, smallPieces } from './staged-detail.ts';
@@ -21,6 +21,7 @@ export interface Appends {
 }
 
 export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
+  const memory = createPartMemory(lengths.part);
   return {
     add(write, before, content) {
       if (before.held === undefined) return add(write, before, content);
@@ -36,7 +37,7 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
     content: AsyncIterable<Uint8Array>,
   ): Promise<Detail> {
     const present = before.upload?.parts.length ?? 0;
-    const parts = cutIntoParts(content, (index) => partLength(present + index, lengths.part));
+    const parts = cutIntoParts(content, (index) => partLength(present + index, lengths.part), memory);
     try {
       const { value: first } = await parts.next();
       if (first === undefined || (first.isLast && first.bytes.length === 0)) return before;
@@ -100,7 +101,12 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
         size += bytes.length;
         number += 1;
         const partNumber = number;
-        yield (signal: AbortSignal) => bucket.uploadPart(upload, partNumber, bytes, signal);
+        yield async (signal: AbortSignal) => {
+          const etag = await bucket.uploadPart(upload, partNumber, bytes, signal);
+          // Only now: what failed may still be on its way.
+          memory.giveBack(bytes);
+          return etag;
+        };
       }
     }
     const added = await runSome(tasks(), PARTS_AT_ONCE);

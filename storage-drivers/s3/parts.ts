@@ -7,6 +7,36 @@ export interface Part {
   readonly isLast: boolean;
 }
 
+/** Memory of parts that were sent, for the next ones. Asked for anew it costs more than what is done with it. */
+export interface PartMemory {
+  /** At least so many bytes, not zeroed. */
+  borrow(length: number): Uint8Array;
+  /** Gives memory back that nobody looks at any more; memory that did not come from here is left alone. */
+  giveBack(bytes: Uint8Array): void;
+}
+
+/** What is kept when nobody needs it. */
+const KEPT_PARTS = 4;
+
+/** @param length of the parts that are kept; longer ones are made anew each time */
+export function createPartMemory(length: number): PartMemory {
+  const lent = new WeakSet<ArrayBufferLike>();
+  const free: Uint8Array[] = [];
+  return {
+    borrow(wanted) {
+      if (wanted !== length) return Buffer.allocUnsafeSlow(wanted);
+      const bytes = free.pop() ?? Buffer.allocUnsafeSlow(length);
+      lent.add(bytes.buffer);
+      return bytes;
+    },
+
+    giveBack({ buffer }) {
+      if (!lent.delete(buffer) || free.length >= KEPT_PARTS) return;
+      free.push(Buffer.from(buffer));
+    },
+  };
+}
+
 /** Parts of one length: with 10 MiB at first and 10 MiB more after each thousand, 10,000 parts hold 550 GiB. */
 const PARTS_OF_ONE_LENGTH = 1000;
 
@@ -22,23 +52,72 @@ export function partLength(index: number, first: number): number {
 export async function* cutIntoParts(
   content: AsyncIterable<Uint8Array>,
   lengthOf: (index: number) => number,
+  memory: PartMemory,
 ): AsyncGenerator<Part> {
-  let held: Uint8Array[] = [];
-  let length = 0;
   let index = 0;
+  // A whole part is held back until it is known that the one behind it is long enough.
+  let whole: Uint8Array | undefined;
+  let filling = createFilling(lengthOf(index), memory);
   for await (const chunk of content) {
-    if (chunk.length === 0) continue;
-    held.push(chunk);
-    length += chunk.length;
-    for (let wanted = lengthOf(index); length >= wanted + LEAST_PART_LENGTH; wanted = lengthOf(index)) {
-      const { bytes, rest } = take(held, wanted);
-      held = rest;
-      length -= wanted;
+    for (let rest = chunk; rest.length > 0; ) {
+      rest = filling.add(rest);
+      if (whole !== undefined && filling.length() >= LEAST_PART_LENGTH) {
+        yield { bytes: whole, isLast: false };
+        whole = undefined;
+      }
+      if (!filling.isFull()) continue;
+      whole = filling.bytes();
       index += 1;
-      yield { bytes, isLast: false };
+      filling = createFilling(lengthOf(index), memory);
     }
   }
-  yield { bytes: Buffer.concat(held), isLast: true };
+  const last = filling.bytes();
+  yield { bytes: whole === undefined ? last : Buffer.concat([whole, last]), isLast: true };
+}
+
+/** A part that is being filled. */
+interface Filling {
+  /** Takes what it has room for, and gives back the rest. */
+  add(chunk: Uint8Array): Uint8Array;
+  length(): number;
+  isFull(): boolean;
+  bytes(): Uint8Array;
+}
+
+/** Below this the memory of a whole part is not worth asking for. */
+const FEW = 256 * 1024;
+
+/** Copies chunks as they come: held until the part is full, they would grow old and cost the collector dearly. */
+function createFilling(wanted: number, memory: PartMemory): Filling {
+  let few: Uint8Array[] = [];
+  let part: Uint8Array | undefined;
+  let length = 0;
+  return {
+    add(chunk) {
+      const taken = chunk.subarray(0, wanted - length);
+      if (part === undefined && length + taken.length <= FEW) {
+        few.push(taken);
+      } else {
+        part ??= startWith(few, memory.borrow(wanted));
+        few = [];
+        part.set(taken, length);
+      }
+      length += taken.length;
+      return chunk.subarray(taken.length);
+    },
+    length: () => length,
+    isFull: () => length === wanted,
+    bytes: () => part?.subarray(0, length) ?? Buffer.concat(few),
+  };
+}
+
+function startWith(chunks: readonly Uint8Array[], bytes: Uint8Array): Uint8Array {
+  let length = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, length);
+    length += chunk.length;
+  }
+  return bytes;
 }
 
 /**
@@ -74,24 +153,4 @@ export async function runSome<T>(
   } finally {
     await Promise.allSettled(running);
   }
-}
-
-/** The first `wanted` bytes in one piece of memory, and the rest as it was. */
-function take(chunks: readonly Uint8Array[], wanted: number): { bytes: Uint8Array; rest: Uint8Array[] } {
-  const bytes = Buffer.allocUnsafeSlow(wanted);
-  let done = 0;
-  let used = 0;
-  for (const chunk of chunks) {
-    if (done + chunk.length > wanted) break;
-    bytes.set(chunk, done);
-    done += chunk.length;
-    used += 1;
-  }
-  const rest = chunks.slice(used);
-  const [first] = rest;
-  if (first !== undefined && done < wanted) {
-    bytes.set(first.subarray(0, wanted - done), done);
-    rest[0] = first.subarray(wanted - done);
-  }
-  return { bytes, rest };
 }

@@ -4,7 +4,13 @@ import { test } from 'node:test';
 import { absorbed, compacted } from '../../storage-drivers/s3/compaction.ts';
 import { evenRanges } from '../../storage-drivers/s3/copies.ts';
 import { asDriverError } from '../../storage-drivers/s3/errors.ts';
-import { cutIntoParts, type Part, partLength, runSome } from '../../storage-drivers/s3/parts.ts';
+import {
+  createPartMemory,
+  cutIntoParts,
+  type Part,
+  partLength,
+  runSome,
+} from '../../storage-drivers/s3/parts.ts';
 import { createRetryStrategy } from '../../storage-drivers/s3/retries.ts';
 import { endpointUrl, lengthsOf, rootPrefix } from '../../storage-drivers/s3/settings.ts';
 import type { Piece } from '../../storage-drivers/s3/staged-detail.ts';
@@ -21,11 +27,13 @@ test('ten thousand parts hold more than 100 GB, whatever the chunk size', () => 
 });
 
 test('content is cut into parts of the wanted length, none of which is too short', async () => {
+  const memory = createPartMemory(10 * MIB);
   for (const size of [0, 1, 14 * MIB, 15 * MIB - 1, 15 * MIB, 15 * MIB + 1, 26 * MIB, 47 * MIB]) {
     for (const chunkLength of [65_536, 3 * MIB + 1, 50 * MIB]) {
       const content = pattern(size);
       const parts: Part[] = [];
-      for await (const part of cutIntoParts(chunksOf(content, chunkLength), () => 10 * MIB)) parts.push(part);
+      for await (const part of cutIntoParts(chunksOf(content, chunkLength), () => 10 * MIB, memory))
+        parts.push(part);
       assert.ok(equalBytes(Buffer.concat(parts.map(({ bytes }) => bytes)), content));
       assert.deepEqual(
         parts.map(({ isLast }) => isLast),
@@ -37,6 +45,19 @@ test('content is cut into parts of the wanted length, none of which is too short
       }
     }
   }
+});
+
+test('memory of parts is used again when it was given back, once, and never while somebody has it', () => {
+  const memory = createPartMemory(MIB);
+  const [first, second] = [memory.borrow(MIB), memory.borrow(MIB)];
+  assert.notEqual(first.buffer, second.buffer);
+  memory.giveBack(first.subarray(0, 10));
+  memory.giveBack(first);
+  assert.equal(memory.borrow(MIB).buffer, first.buffer);
+  assert.notEqual(memory.borrow(MIB).buffer, first.buffer);
+  const foreign = Buffer.alloc(MIB);
+  memory.giveBack(foreign);
+  assert.notEqual(memory.borrow(MIB).buffer, foreign.buffer);
 });
 
 test('ranges of a copy cover everything once, and are of nearly the same length', () => {
