@@ -3,7 +3,7 @@
 import { createHmac } from 'node:crypto';
 import type { Digest } from '../registry/digest.ts';
 import type { RepositoryName } from '../registry/name.ts';
-import type { UploadStatus } from '../registry/uploads.ts';
+import type { UploadStatus } from '../registry/upload-chunks.ts';
 
 export interface Locations {
   blob(repository: RepositoryName, digest: Digest): string;

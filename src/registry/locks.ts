@@ -6,6 +6,8 @@ export interface Lease {
   readonly token: string;
   /** Throws `unavailable` if the lock may be somebody else's by now. To be asked before a step that must not come late. */
   confirm(): Promise<void>;
+  /** Whether the lock may be somebody else's by now, as far as the holder knows without asking. */
+  isLost(): boolean;
 }
 
 export interface Locks {
@@ -16,7 +18,7 @@ export interface Locks {
 }
 
 /** Of a lock that cannot be lost. */
-const FOR_GOOD: Lease = { token: '', confirm: async () => undefined };
+const FOR_GOOD: Lease = { token: '', confirm: async () => undefined, isLost: () => false };
 
 interface Lock {
   sharers: number;

@@ -3,50 +3,17 @@
 // The bytes decide. A session remembers how many there are and what their digest was when they were written; the digest
 // of an upload that another process went on with, or that was resumed after a restart, is computed from the store.
 import { randomUUID } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
 import { isKeyNotFound } from '../../storage-drivers/errors.ts';
 import type { Blobs } from './blobs.ts';
-import { hashOf } from './content.ts';
-import {
-  type Algorithm,
-  algorithmOf,
-  CANONICAL_ALGORITHM,
-  createDigester,
-  type Digest,
-  type Digester,
-} from './digest.ts';
+import { type Algorithm, algorithmOf, CANONICAL_ALGORITHM, type Digest } from './digest.ts';
 import { isRefusal, RegistryError } from './errors.ts';
-import { receive } from './incoming.ts';
 import { blobData, uploadData } from './layout.ts';
 import type { Lease, Locks } from './locks.ts';
 import type { RepositoryName } from './name.ts';
 import { parseSessionId, type SessionId, type UploadSession, type UploadSessions } from './sessions.ts';
-
-export interface UploadStatus {
-  readonly repository: RepositoryName;
-  readonly id: SessionId;
-  readonly startedAt: Date;
-  /** Bytes that are durable so far. */
-  readonly size: number;
-}
-
-/** A refusal that leaves the upload open, and says where it stands so that the client can go on. */
-export class UploadRefusal extends RegistryError {
-  readonly upload: UploadStatus;
-
-  constructor(reason: 'chunkMalformed' | 'chunkOutOfOrder' | 'chunkSizeMismatch', upload: UploadStatus) {
-    super(reason);
-    this.upload = upload;
-  }
-}
-
-/** What one request adds to an upload. */
-export interface Chunk {
-  readonly body: AsyncIterable<Uint8Array>;
-  /** Where the client says that the body stands: first and last byte (inclusive) within the whole upload. */
-  readonly range?: { readonly start: number; readonly end: number } | 'malformed';
-}
+import { createUploadBytes, type Extension, throwIfBroken } from './upload-bytes.ts';
+import { announcedLength, type Chunk, statusOf, type UploadStatus } from './upload-chunks.ts';
 
 export interface Uploads {
   /** Opens a session. `algorithm` is what the client will name the blob by, if it says so (end-4a, end-4c). */
@@ -78,14 +45,9 @@ export interface UploadsDependencies {
   readonly now?: () => Date;
 }
 
-/** Sessions whose half-computed digest is kept in memory; the others are hashed again when they are closed. */
-const LIVE_DIGESTERS = 10_000;
-
 export function createUploads(dependencies: UploadsDependencies): Uploads {
   const { driver, sessions, blobs, locks, now = () => new Date() } = dependencies;
-  const digesters = new LRUCache<SessionId, { readonly size: number; readonly digester: Digester }>({
-    max: LIVE_DIGESTERS,
-  });
+  const bytes = createUploadBytes(driver);
 
   function newSession(repository: RepositoryName): UploadSession {
     const id = parseSessionId(randomUUID());
@@ -125,30 +87,6 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     });
   }
 
-  /** The digester that has seen exactly the bytes of the session; none where another process has written some of them. */
-  function digesterFor({ id, write, digest }: UploadSession, algorithm: Algorithm): Digester | undefined {
-    const live = digesters.get(id);
-    const hasSeenAll = live?.size === write.size && (write.size === 0 || live.digester.digest() === digest);
-    // A copy: an append that fails must not have been counted.
-    if (live !== undefined && hasSeenAll) return live.digester.copy();
-    return write.size === 0 ? createDigester(algorithm) : undefined;
-  }
-
-  async function extend(session: UploadSession, chunk: Chunk, algorithm: Algorithm): Promise<Extension> {
-    const length = announcedLength(session, chunk);
-    const digester = digesterFor(session, algorithm);
-    const incoming = receive(chunk.body, digester, length);
-    const write = await driver.append(session.write, incoming.content).catch((error: unknown) => {
-      if (isRefusal(error, 'chunkSizeMismatch'))
-        throw new UploadRefusal('chunkSizeMismatch', statusOf(session));
-      throw error;
-    });
-    if (digester !== undefined) digesters.set(session.id, { size: write.size, digester });
-    const { digest: _outdated, ...rest } = session;
-    const extended = { ...rest, write, ...(digester && { digest: digester.digest() }) };
-    return { session: extended, broken: incoming.broken() };
-  }
-
   async function extendAndSave(
     session: UploadSession,
     chunk: Chunk,
@@ -159,7 +97,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     await sessions.claim(session, lease);
     let extension: Extension;
     try {
-      extension = await extend(session, chunk, algorithm);
+      extension = await bytes.extend(session, { ...chunk, body: whileHeld(chunk.body, lease) }, algorithm);
     } catch (error) {
       // It is as long as it was, and nobody writes any more.
       await sessions.save(session, lease).catch(() => undefined);
@@ -168,14 +106,6 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     await sessions.save(extension.session, lease);
     throwIfBroken(extension);
     return extension.session;
-  }
-
-  async function digestOfUpload(session: UploadSession, algorithm: Algorithm): Promise<Digest> {
-    if (session.digest !== undefined && algorithmOf(session.digest) === algorithm) return session.digest;
-    if (session.write.size === 0) return createDigester(algorithm).digest();
-    // Bytes of a process that was killed may have reached the file and not yet the disk.
-    const durable = await driver.append(session.write, nothing());
-    return hashOf(await driver.openStaged(durable), algorithm);
   }
 
   /** The upload, on its way straight to the place of the blob if nothing of it is there yet: that saves a store a copy. */
@@ -193,13 +123,13 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
       throw new RegistryError('uploadUnknown');
     }
     if (canChangeYet(session)) return closeCopy(session, digest);
-    const actual = await digestOfUpload(session, algorithmOf(digest));
+    const actual = await bytes.digestOf(session, algorithmOf(digest));
     if (actual !== digest) {
       await discard(session);
       throw new RegistryError('digestMismatch', { detail: { expected: digest, actual } });
     }
     await blobs.admit(session.repository, digest, session.write);
-    digesters.delete(session.id);
+    bytes.forget(session.id);
   }
 
   /** A late writer still has the bytes open, and would write into the blob. It does not know of the copy. */
@@ -207,7 +137,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     const { content } = await driver.openStaged(session.write);
     let copy = aimAt(digest, newSession(session.repository));
     try {
-      copy = (await extend(copy, { body: keeping(content) }, algorithmOf(digest))).session;
+      copy = (await bytes.extend(copy, { body: keeping(content) }, algorithmOf(digest))).session;
       await close(copy, digest);
       await driver.abort(session.write);
     } catch (error) {
@@ -218,7 +148,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
   }
 
   async function discard(session: UploadSession): Promise<void> {
-    digesters.delete(session.id);
+    bytes.forget(session.id);
     await driver.abort(session.write);
     await sessions.remove(session);
   }
@@ -227,7 +157,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     async begin(repository, algorithm = CANONICAL_ALGORITHM) {
       const session = newSession(repository);
       await sessions.create(session);
-      digesters.set(session.id, { size: 0, digester: createDigester(algorithm) });
+      bytes.begin(session.id, algorithm);
       return statusOf(session);
     },
 
@@ -256,7 +186,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     async push(repository, digest, chunk) {
       let session = aimAt(digest, newSession(repository));
       try {
-        const extension = await extend(session, chunk, algorithmOf(digest));
+        const extension = await bytes.extend(session, chunk, algorithmOf(digest));
         session = extension.session;
         throwIfBroken(extension);
         await close(session, digest);
@@ -272,7 +202,16 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
   };
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+/**
+ * The body, as long as the lease holds: whoever got the session after this writer goes on with the same bytes. What was passed
+ * on until then is refused when it is saved.
+ */
+async function* whileHeld(body: AsyncIterable<Uint8Array>, lease: Lease): AsyncGenerator<Uint8Array> {
+  for await (const chunk of body) {
+    if (lease.isLost()) throw new RegistryError('unavailable');
+    yield chunk;
+  }
+}
 
 /** Chunks whose memory is not used again: a reader's are valid until the next one, a writer's for as long as it wants. */
 async function* keeping(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -282,25 +221,4 @@ async function* keeping(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 /** Whether bytes that were written may still become others. What a detail names never does. */
 function canChangeYet({ write, disputed }: UploadSession): boolean {
   return disputed === true && write.size > 0 && write.detail === undefined;
-}
-
-interface Extension {
-  readonly session: UploadSession;
-  readonly broken: unknown;
-}
-
-function throwIfBroken({ broken }: Extension): void {
-  if (broken !== undefined) throw new RegistryError('bodyIncomplete', { cause: broken });
-}
-
-/** How long the body has to be, where the client says so. A chunk that starts elsewhere than at the end is refused. */
-function announcedLength(session: UploadSession, { range }: Chunk): number | undefined {
-  if (range === undefined) return undefined;
-  if (range === 'malformed') throw new UploadRefusal('chunkMalformed', statusOf(session));
-  if (range.start !== session.write.size) throw new UploadRefusal('chunkOutOfOrder', statusOf(session));
-  return range.end - range.start + 1;
-}
-
-function statusOf({ repository, id, startedAt, write }: UploadSession): UploadStatus {
-  return { repository, id, startedAt, size: write.size };
 }

@@ -58,7 +58,7 @@ export async function createRedisCoordination(
   }
   return {
     locks: createRedisLocks(redis, { leaseMs: LEASE_MS, waitMs: LOCK_WAIT_MS }),
-    sessions: createRedisSessions(driver, redis, { ttlMs: uploadTtlMs }),
+    sessions: createRedisSessions(driver, redis, { ttlMs: uploadTtlMs, doubtMs: LEASE_MS }),
     close: () => redis.close(),
   };
 }

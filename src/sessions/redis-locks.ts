@@ -42,22 +42,32 @@ export function createRedisLocks(redis: RedisStore, { leaseMs, waitMs }: RedisLo
 
   async function hold<T>(
     name: string,
-    acquire: RedisScript,
+    script: RedisScript,
     renew: RedisScript,
     work: (lease: Lease) => Promise<T>,
   ): Promise<T> {
     const token = randomUUID();
     const keys = ['owner', 'sharers', 'queue', 'places'].map((part) => lockKey(name, part));
+    let renewedAt = performance.now();
+    let isTaken = false;
     const confirm = async () => {
-      if ((await redis.run(renew, keys, [token, leaseMs])) !== 1) throw new RegistryError('unavailable');
+      const askedAt = performance.now();
+      isTaken = (await redis.run(renew, keys, [token, leaseMs])) !== 1;
+      if (isTaken) throw new RegistryError('unavailable');
+      renewedAt = askedAt;
     };
+    const isLost = () => isTaken || performance.now() - renewedAt > leaseMs;
     let renewal: NodeJS.Timeout | undefined;
     try {
-      await acquired(() => redis.run(acquire, keys, [token, leaseMs, PLACE_MS]), waitMs);
+      const acquire = () => {
+        renewedAt = performance.now();
+        return redis.run(script, keys, [token, leaseMs, PLACE_MS]);
+      };
+      await acquired(acquire, waitMs);
       // A renewal that fails is not the end: the next one may come in time, and whoever needs to know confirms.
       renewal = setInterval(() => void confirm().catch(() => undefined), leaseMs / 3);
       renewal.unref();
-      const result = await work({ token, confirm });
+      const result = await work({ token, confirm, isLost });
       clearInterval(renewal);
       // Awaited, so that what the same client does next finds the name free.
       await redis.run(RELEASE, keys, [token]).catch(() => void releaseLater(keys, token));

@@ -21,6 +21,11 @@ import {
 export interface RedisSessionsSettings {
   /** How long an idle session is remembered, in milliseconds (`storage.maintenance.uploadpurging.age`). */
   readonly ttlMs: number;
+  /**
+   * How long after Redis came back sessions are disputed, in milliseconds: it may have forgotten who writes, and a writer
+   * notices within its lease.
+   */
+  readonly doubtMs: number;
 }
 
 /** However short the age for the purge is: a session that is gone before its first byte is of no use to anybody. */
@@ -49,6 +54,12 @@ export function createRedisSessions(
   settings: RedisSessionsSettings,
 ): UploadSessions {
   const ttlMs = Math.max(Math.ceil(settings.ttlMs), SHORTEST_TTL_MS);
+  let doubtfulUntil = Number.NEGATIVE_INFINITY;
+  let wasAway = false;
+  redis.onChange((state) => {
+    if (state === 'up' && wasAway) doubtfulUntil = performance.now() + settings.doubtMs;
+    wasAway = state === 'down';
+  });
 
   return {
     async create(session) {
@@ -71,7 +82,8 @@ export function createRedisSessions(
       // Where the store does not show the bytes so far, a session that Redis has forgotten is lost.
       if (startedAt === undefined || (note === undefined && data === undefined)) return undefined;
       const progress = progressOf(key, note, data?.size);
-      return { id, repository, startedAt, ...progress, ...(claim !== '' && { disputed: true }) };
+      const isDisputed = claim !== '' || performance.now() < doubtfulUntil;
+      return { id, repository, startedAt, ...progress, ...(isDisputed && { disputed: true }) };
     },
 
     async claim({ id }, { token }) {

@@ -12,6 +12,7 @@ import type { UploadSessions } from '../../src/registry/sessions.ts';
 import { createUploads } from '../../src/registry/uploads.ts';
 import { createStorageSessions } from '../../src/sessions/storage.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
+import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { temporaryDirectory } from '../support/service.ts';
 
 const repository = parseRepositoryName('app');
@@ -51,6 +52,27 @@ test('a disputed upload of other bytes is refused, and leaves no blob', async (t
   const digest = digestOf(Buffer.from('those'), 'sha256');
   await assert.rejects(uploads.finish(repository, id, digest), { reason: 'digestMismatch' });
   await assert.rejects(driver.stat(blobData(digest)), { code: 'keyNotFound' });
+});
+
+test('a writer that has lost its session stops in the middle of the body', async () => {
+  const driver = createMemoryDriver();
+  let isLost = false;
+  const lease = { token: 'mine', confirm: async () => undefined, isLost: () => isLost };
+  const uploads = createUploads({
+    driver,
+    sessions: createStorageSessions(driver),
+    blobs: { admit: async () => assert.fail('a blob') },
+    locks: { shared: (_name, work) => work(lease), exclusive: (_name, work) => work(lease) },
+  });
+  const { id } = await uploads.begin(repository);
+  async function* body() {
+    yield Buffer.from('first');
+    isLost = true;
+    yield Buffer.from('second');
+    assert.fail('nobody asks for more');
+  }
+  await assert.rejects(uploads.append(repository, id, { body: body() }), { reason: 'bodyIncomplete' });
+  assert.equal((await uploads.status(repository, id)).size, 5);
 });
 
 function disputing(sessions: UploadSessions): UploadSessions {

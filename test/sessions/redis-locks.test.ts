@@ -93,7 +93,19 @@ describe('locks over Redis', { skip: whyNotHere(['redis-server']) }, async () =>
 
   test('a lease that Redis forgot is lost', async () => {
     await createRedisLocks(redis, LONG).exclusive('x', async (lease) => {
+      assert.equal(lease.isLost(), false);
       await server.client.flushall();
+      await assert.rejects(lease.confirm(), unavailable);
+      assert.equal(lease.isLost(), true);
+    });
+  });
+
+  test('a holder that cannot reach Redis knows by its own clock when its lease is over', async () => {
+    const stopped = stoppable(redis);
+    await createRedisLocks(stopped.redis, SHORT).exclusive('cut off', async (lease) => {
+      stopped.stop();
+      while (!lease.isLost()) await new Promise((resolve) => setTimeout(resolve, SHORT.leaseMs / 10));
+      stopped.goOn();
       await assert.rejects(lease.confirm(), unavailable);
     });
   });

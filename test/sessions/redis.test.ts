@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { isRefusal } from '../../src/registry/errors.ts';
 import { uploadData } from '../../src/registry/layout.ts';
+import type { RedisStore } from '../../src/sessions/redis.ts';
 import { createRedisLocks } from '../../src/sessions/redis-locks.ts';
 import { createRedisSessions } from '../../src/sessions/redis-sessions.ts';
+import type { ChangeListener } from '../../src/sessions/redis-watch.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
@@ -20,7 +22,7 @@ describe('upload sessions over Redis', { skip: whyNotHere(['redis-server']) }, a
   const server = await startRedisServer({ after });
   const redis = await openRedis({ after }, server.port);
   const create = (driver: StorageDriver) => ({
-    sessions: createRedisSessions(driver, redis, { ttlMs: UPLOAD_TTL_MS }),
+    sessions: createRedisSessions(driver, redis, { ttlMs: UPLOAD_TTL_MS, doubtMs: 15_000 }),
     locks: createRedisLocks(redis, { leaseMs: 15_000, waitMs: 30_000 }),
   });
 
@@ -62,6 +64,24 @@ describe('upload sessions over Redis', { skip: whyNotHere(['redis-server']) }, a
     const found = await sessions.find(repository, session.id);
     assert.deepEqual(found?.write, { key: uploadData(repository, session.id), size: 5 });
     assert.equal(found?.digest, undefined);
+  });
+
+  test('after Redis was away sessions are disputed for a while: it may have forgotten who writes', async () => {
+    let listener: ChangeListener = () => undefined;
+    const onChange = (given: ChangeListener) => {
+      listener = given;
+    };
+    const watched: RedisStore = { ...redis, onChange };
+    const driver = createMemoryDriver();
+    const sessions = createRedisSessions(driver, watched, { ttlMs: UPLOAD_TTL_MS, doubtMs: 60_000 });
+    const session = newSession();
+    await sessions.create(session);
+    const isDisputed = async () => (await sessions.find(repository, session.id))?.disputed === true;
+    listener('up');
+    assert.equal(await isDisputed(), false, 'the first connection is no return');
+    listener('down');
+    listener('up');
+    assert.equal(await isDisputed(), true);
   });
 
   test('a note that nobody here has written is none', async () => {
