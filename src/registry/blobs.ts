@@ -20,8 +20,8 @@ export interface Blobs {
   /** Opens a blob or a part of it that lies within. Throws `blobUnknown`. */
   open(repository: RepositoryName, digest: Digest, range?: ByteRange): Promise<BlobReader>;
   /**
-   * A URL under which the store gives the blob away by itself for some seconds; `undefined` if it has no such URLs. Throws
-   * `blobUnknown`.
+   * A URL under which the store gives the blob away by itself for some seconds; `undefined` if it has no such URLs, or the blob
+   * has to be looked at on its way. Throws `blobUnknown`.
    */
   presign(repository: RepositoryName, digest: Digest, seconds: number): Promise<string | undefined>;
   /** Keeps the bytes of a finished upload, which match the digest, as a blob of the repository. */
@@ -37,8 +37,11 @@ export interface Blobs {
     from?: RepositoryName,
     mayReadFrom?: (source: RepositoryName) => boolean,
   ): Promise<boolean>;
-  /** Takes a blob away from this repository and no other. Throws `blobUnknown` (distribution-spec end-10). */
-  remove(repository: RepositoryName, digest: Digest): Promise<void>;
+  /**
+   * Takes a blob away from this repository and no other. Throws `blobUnknown`, and `denied` if it may not go, which is asked
+   * while no manifest comes in that needs it (distribution-spec end-10).
+   */
+  remove(repository: RepositoryName, digest: Digest, mayRemove?: () => Promise<boolean>): Promise<void>;
 }
 
 export interface BlobsDependencies {
@@ -113,9 +116,9 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     async presign(repository, digest, seconds) {
       if (driver.presignRead === undefined) return undefined;
       const target = await linked(repository, digest);
-      const url = target === undefined ? undefined : await content.presign(target, seconds);
-      if (url === undefined) throw unknownBlob(digest);
-      return url;
+      const presigned = target === undefined ? undefined : await content.presign(target, seconds);
+      if (presigned === undefined) throw unknownBlob(digest);
+      return presigned.url;
     },
 
     async admit(repository, digest, write) {
@@ -128,9 +131,10 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
       return mayReadFrom(from) && linkFrom(from, repository, digest);
     },
 
-    async remove(repository, digest) {
+    async remove(repository, digest, mayRemove) {
       await locks.exclusive(repository, async () => {
         if ((await find(repository, digest)) === undefined) throw unknownBlob(digest);
+        if ((await mayRemove?.()) === false) throw new RegistryError('denied', { detail: { digest } });
         await driver.delete(layerLink(repository, digest));
       });
     },

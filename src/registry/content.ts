@@ -24,13 +24,16 @@ export interface ContentStat {
 export interface Content {
   /** What is known of whole content; `undefined` if it is absent, torn or wrong. */
   find(digest: Digest): Promise<ContentStat | undefined>;
-  /** Opens content, or a part of it that lies within; `undefined` as for `find`. */
+  /**
+   * Opens content, or a part of it that lies within; `undefined` as for `find`. The whole of large content that nobody has
+   * looked at yet is hashed while it is read: if it is wrong, its last bytes do not come, but ContentDamaged.
+   */
   open(digest: Digest, range?: ByteRange): Promise<ObjectReader | undefined>;
   /**
-   * A URL under which the store itself gives the content away for some seconds; `undefined` if the content is absent or the
-   * store has no such URLs.
+   * A URL under which the store itself gives the content away for some seconds; none for large content that nobody has looked
+   * at yet. `undefined` if the content is absent.
    */
-  presign(digest: Digest, seconds: number): Promise<string | undefined>;
+  presign(digest: Digest, seconds: number): Promise<{ readonly url?: string } | undefined>;
   /** Reads small content and checks every byte of it; `undefined` if it is absent, torn or wrong. */
   read(digest: Digest): Promise<Uint8Array | undefined>;
   /** Keeps small content under its digest. */
@@ -39,6 +42,13 @@ export interface Content {
   admit(write: StagedWrite, digest: Digest): Promise<void>;
 }
 
+/** The bytes under a digest are others, which was noticed while they were read. */
+export class ContentDamaged extends Error {
+  override readonly name = 'ContentDamaged';
+}
+
+/** From this length on, in bytes, a client would wait too long for its first byte until everything is hashed. */
+const HASHED_ON_THE_WAY = 16 * 1024 * 1024;
 /** Digests whose state is remembered; an entry is some 200 bytes. */
 const REMEMBERED = 20_000;
 
@@ -49,15 +59,45 @@ export function createContent(driver: StorageDriver): Content {
   });
   const examinations = new Map<string, Promise<boolean>>();
 
-  async function isWhole(digest: Digest, { version, seal }: ObjectStat): Promise<boolean> {
+  /** Whether it is whole, as far as that is known already. */
+  async function knownWhole(digest: Digest, { version, seal }: ObjectStat): Promise<boolean | undefined> {
     if (seal === digest) return true;
     const verdict = verdicts.get(digest);
     if (verdict?.version === version) return verdict.whole;
-    const isNoted = (await notedVersion(digest)) === version;
-    const whole = isNoted || (await examine(digest, version));
-    if (whole && !isNoted) await noteWhole(digest, version);
+    if ((await notedVersion(digest)) !== version) return undefined;
+    verdicts.set(digest, { version, whole: true });
+    return true;
+  }
+
+  async function isWhole(digest: Digest, stat: ObjectStat): Promise<boolean> {
+    const known = await knownWhole(digest, stat);
+    if (known !== undefined) return known;
+    return conclude(digest, stat.version, await examine(digest, stat.version));
+  }
+
+  async function conclude(digest: Digest, version: string, whole: boolean): Promise<boolean> {
+    if (whole) await noteWhole(digest, version);
     else verdicts.set(digest, { version, whole });
     return whole;
+  }
+
+  /** Whether it takes so long to look that it is better done while somebody reads. */
+  async function isUnseen(digest: Digest, stat: ObjectStat): Promise<boolean> {
+    return stat.size >= HASHED_ON_THE_WAY && (await knownWhole(digest, stat)) === undefined;
+  }
+
+  /** The same bytes, of which the last ones wait until all of them were seen to be right. */
+  async function* hashing(digest: Digest, { version, content }: ObjectReader): AsyncGenerator<Uint8Array> {
+    const digester = createDigester(algorithmOf(digest));
+    let held: Uint8Array | undefined;
+    for await (const chunk of content) {
+      if (held !== undefined) yield held;
+      digester.update(chunk);
+      held = Uint8Array.from(chunk);
+    }
+    const whole = await conclude(digest, version, digester.digest() === digest);
+    if (!whole) throw new ContentDamaged(`the store has other bytes under ${digest}`);
+    if (held !== undefined) yield held;
   }
 
   /** Hashes stored bytes, once for all who ask at the same time. */
@@ -103,14 +143,21 @@ export function createContent(driver: StorageDriver): Content {
     find,
 
     async presign(digest, seconds) {
-      if (driver.presignRead === undefined || (await find(digest)) === undefined) return undefined;
-      return driver.presignRead(blobData(digest), { seconds });
+      const stat = await orAbsent(driver.stat(blobData(digest)));
+      if (stat === undefined) return undefined;
+      if (await isUnseen(digest, stat)) return {};
+      if (!(await orAbsent(isWhole(digest, stat)))) return undefined;
+      if (driver.presignRead === undefined) return {};
+      return { url: await driver.presignRead(blobData(digest), { seconds }) };
     },
 
     async open(digest, range) {
       const reader = await orAbsent(driver.openRead(blobData(digest), range));
       if (reader === undefined) return undefined;
       try {
+        if (range === undefined && (await isUnseen(digest, reader))) {
+          return { ...reader, content: hashing(digest, reader) };
+        }
         if (await orAbsent(isWhole(digest, reader))) return reader;
       } catch (error) {
         await reader.close();

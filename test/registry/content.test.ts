@@ -154,3 +154,56 @@ test('putting what is there already writes it no second time', async () => {
   await content.put(digest, bytes);
   assert.equal(written.filter((key) => key === blobData(digest)).length, 1);
 });
+
+/** More than what is hashed before its first byte is given away. */
+const LARGE = Buffer.alloc(17 * 1024 * 1024, 'large ');
+
+test('large content that another server left is hashed while it is read, once', async () => {
+  const { driver, opened } = createCountingDriver();
+  const digest = parseDigest(blobOf(LARGE).digest);
+  await driver.write(blobData(digest), LARGE);
+  const presigning = { ...driver, presignRead: async () => 'https://store.example/' };
+  const content = createContent(presigning);
+  assert.deepEqual(
+    await content.presign(digest, 60),
+    {},
+    'whoever is sent to the store hashes nothing for us',
+  );
+  const reader = await content.open(digest);
+  assert.ok(reader);
+  assert.equal(await gathered(reader.content), LARGE.toString());
+  assert.deepEqual(await content.find(digest), { size: LARGE.length });
+  assert.equal(opened.length, 1);
+  assert.deepEqual(await content.presign(digest, 60), { url: 'https://store.example/' });
+  assert.deepEqual(await createContent(driver).find(digest), { size: LARGE.length });
+  assert.equal(opened.length, 1, 'it was noted');
+});
+
+test('large content that is wrong is never given away to its end, and is a miss afterwards', async () => {
+  const driver = createMemoryDriver();
+  const digest = parseDigest(blobOf(LARGE).digest);
+  const damaged = Buffer.from(LARGE);
+  damaged.write('other bytes', 1000);
+  await driver.write(blobData(digest), damaged);
+  const content = createContent(driver);
+  const reader = await content.open(digest);
+  assert.ok(reader);
+  let received = 0;
+  await assert.rejects(
+    async () => {
+      for await (const chunk of reader.content) received += chunk.length;
+    },
+    { name: 'ContentDamaged' },
+  );
+  assert.ok(received < LARGE.length);
+  assert.equal(await content.open(digest), undefined);
+  assert.equal(await content.find(digest), undefined);
+  assert.equal(await content.presign(digest, 60), undefined);
+});
+
+test('a part of large content is given away only when all of it was seen to be right', async () => {
+  const driver = createMemoryDriver();
+  const digest = parseDigest(blobOf(LARGE).digest);
+  await driver.write(blobData(digest), Buffer.concat([LARGE.subarray(0, -1), Buffer.from('!')]));
+  assert.equal(await createContent(driver).open(digest, { start: 0, end: 4 }), undefined);
+});
