@@ -48,6 +48,11 @@ export const httpSchema = z
     minimumrate: integer(0)
       .default(1024)
       .describe('Bytes per second below which a transfer is cut, over a minute. 0: never.'),
+    openuploads: integer(0)
+      .default(10_000)
+      .describe(
+        'Uploads that one client may have open at a server: begun, not finished, and gone on with within an hour. 0: any number.',
+      ),
     tls: tlsSchema.prefault({}),
     http2: z
       .strictObject({

@@ -1,8 +1,10 @@
 // Uploads (distribution-spec end-4 to end-6, end-11, end-13, end-14).
 import type { Blobs } from '../../registry/blobs.ts';
 import { type Digest, isDigest, parseAlgorithm, parseDigest } from '../../registry/digest.ts';
+import { isRefusal } from '../../registry/errors.ts';
 import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
-import { type Chunk, UploadRefusal, type UploadStatus, type Uploads } from '../../registry/uploads.ts';
+import { type Chunk, UploadRefusal, type UploadStatus } from '../../registry/upload-chunks.ts';
+import type { Uploads } from '../../registry/uploads.ts';
 import { type Handler, parameter, type RequestContext } from '../context.ts';
 import { permitOf } from '../guard.ts';
 import type { Locations } from '../locations.ts';
@@ -10,6 +12,7 @@ import { singleValue } from '../query.ts';
 import { replyEmpty } from '../reply.ts';
 import { bodyOf, hasNoBody } from '../request-body.ts';
 import type { PaceSettings } from '../transfer-pace.ts';
+import { type UploadQuota, uploadClientOf } from '../upload-quota.ts';
 
 export interface UploadHandlers {
   readonly begin: Handler;
@@ -24,10 +27,11 @@ export interface UploadHandlersDependencies {
   readonly blobs: Pick<Blobs, 'mount'>;
   readonly locations: Locations;
   readonly pace: PaceSettings;
+  readonly quota: UploadQuota;
 }
 
 export function createUploadHandlers(dependencies: UploadHandlersDependencies): UploadHandlers {
-  const { uploads, blobs, locations, pace } = dependencies;
+  const { uploads, blobs, locations, pace, quota } = dependencies;
 
   function replyCreated(ctx: RequestContext, repository: RepositoryName, digest: Digest): void {
     ctx.set('Location', locations.blob(repository, digest));
@@ -52,6 +56,17 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
         throw error;
       }
     };
+  }
+
+  /** Lets the quota know that the upload went on, or that there is none any more. */
+  async function counted<T>(repository: RepositoryName, id: string, work: () => Promise<T>): Promise<T> {
+    quota.wentOn(repository, id);
+    try {
+      return await work();
+    } catch (error) {
+      if (isRefusal(error, 'uploadUnknown', 'digestMismatch')) quota.ended(repository, id);
+      throw error;
+    }
   }
 
   function chunkOf(ctx: RequestContext): Chunk {
@@ -82,22 +97,24 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
         return replyCreated(ctx, repository, digest);
       }
       const algorithm = singleValue(ctx, 'digest-algorithm');
-      const upload = await uploads.begin(
-        repository,
-        algorithm === undefined ? undefined : parseAlgorithm(algorithm),
-      );
+      const parsed = algorithm === undefined ? undefined : parseAlgorithm(algorithm);
+      const client = uploadClientOf(permitOf(ctx).caller, ctx.state.remoteAddress);
+      const upload = await quota.begin(client, () => uploads.begin(repository, parsed));
       describe(ctx, upload);
       replyEmpty(ctx, 202);
     },
 
     async status(ctx) {
-      describe(ctx, await uploads.status(repositoryOf(ctx), parameter(ctx, 'session')));
+      const repository = repositoryOf(ctx);
+      const id = parameter(ctx, 'session');
+      describe(ctx, await counted(repository, id, () => uploads.status(repository, id)));
       replyEmpty(ctx, 204);
     },
 
     append: tellingWhereItStands(async (ctx) => {
-      const upload = await uploads.append(repositoryOf(ctx), parameter(ctx, 'session'), chunkOf(ctx));
-      describe(ctx, upload);
+      const repository = repositoryOf(ctx);
+      const id = parameter(ctx, 'session');
+      describe(ctx, await counted(repository, id, () => uploads.append(repository, id, chunkOf(ctx))));
       replyEmpty(ctx, 202);
     }),
 
@@ -105,12 +122,17 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
       const repository = repositoryOf(ctx);
       const digest = parseDigest(singleValue(ctx, 'digest') ?? '');
       const chunk = hasNoBody(ctx) && ctx.get('Content-Range') === '' ? undefined : chunkOf(ctx);
-      await uploads.finish(repository, parameter(ctx, 'session'), digest, chunk);
+      const id = parameter(ctx, 'session');
+      await counted(repository, id, () => uploads.finish(repository, id, digest, chunk));
+      quota.ended(repository, id);
       replyCreated(ctx, repository, digest);
     }),
 
     async cancel(ctx) {
-      await uploads.cancel(repositoryOf(ctx), parameter(ctx, 'session'));
+      const repository = repositoryOf(ctx);
+      const id = parameter(ctx, 'session');
+      await counted(repository, id, () => uploads.cancel(repository, id));
+      quota.ended(repository, id);
       replyEmpty(ctx, 204);
     },
   };

@@ -1,0 +1,101 @@
+// How many uploads one client may have open: begun, and neither finished nor given up. Each costs the store a note until the
+// purge, days later, so nobody may begin them without end.
+import type { Caller } from '../auth/caller.ts';
+import { networkOf } from '../auth/network.ts';
+import { RegistryError } from '../registry/errors.ts';
+import type { RepositoryName } from '../registry/name.ts';
+import type { UploadStatus } from '../registry/upload-chunks.ts';
+
+export interface UploadQuota {
+  /** Lets the client begin one more, and counts it. Throws `tooManyRequests`, and what `begin` throws. */
+  begin(client: string, begin: () => Promise<UploadStatus>): Promise<UploadStatus>;
+  /** The upload goes on; one that is not known here is of no matter. */
+  wentOn(repository: RepositoryName, id: string): void;
+  /** The upload is finished, given up, or was lost. */
+  ended(repository: RepositoryName, id: string): void;
+}
+
+export interface UploadQuotaSettings {
+  /** Uploads that one client may have open (`http.openuploads`). 0: any number. */
+  readonly most: number;
+  readonly now?: () => Date;
+}
+
+/** An upload that nobody goes on with for so long is counted no more; it may still be gone on with. */
+const IDLE_AFTER_MS = 3_600_000;
+/** Of all clients. Beyond it those are forgotten that have been quiet for longest. */
+const MOST_KNOWN = 200_000;
+const RETRY_AFTER_SECONDS = 60;
+
+/** Counts what is begun in this process, in memory. */
+export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaSettings): UploadQuota {
+  /** The quietest first. */
+  const open = new Map<string, { readonly client: string; readonly usedAt: number }>();
+  const counts = new Map<string, number>();
+
+  function add(client: string, change: 1 | -1): void {
+    const count = (counts.get(client) ?? 0) + change;
+    if (count > 0) counts.set(client, count);
+    else counts.delete(client);
+  }
+
+  function forget(key: string): void {
+    const upload = open.get(key);
+    if (upload === undefined) return;
+    open.delete(key);
+    add(upload.client, -1);
+  }
+
+  function forgetQuiet(time: number): void {
+    for (const [key, { usedAt }] of open) {
+      if (open.size <= MOST_KNOWN && Math.abs(time - usedAt) < IDLE_AFTER_MS) return;
+      forget(key);
+    }
+  }
+
+  return {
+    async begin(client, begin) {
+      if (most === 0) return begin();
+      forgetQuiet(now().getTime());
+      if ((counts.get(client) ?? 0) >= most) {
+        throw new RegistryError('tooManyRequests', {
+          retryAfterSeconds: RETRY_AFTER_SECONDS,
+          detail: 'too many uploads are open; finish or cancel some',
+        });
+      }
+      // Before the upload is there: many may be on their way at the same time.
+      add(client, 1);
+      try {
+        const upload = await begin();
+        open.set(keyOf(upload.repository, upload.id), { client, usedAt: now().getTime() });
+        return upload;
+      } catch (error) {
+        add(client, -1);
+        throw error;
+      }
+    },
+
+    wentOn(repository, id) {
+      const key = keyOf(repository, id);
+      const upload = open.get(key);
+      if (upload === undefined) return;
+      open.delete(key);
+      open.set(key, { ...upload, usedAt: now().getTime() });
+    },
+
+    ended(repository, id) {
+      forget(keyOf(repository, id));
+    },
+  };
+}
+
+/** Who is counted as one client: an account wherever it comes from; without one, everybody in the same network. */
+export function uploadClientOf(caller: Caller, address: string): string {
+  if (caller.kind === 'anonymous') return JSON.stringify(['address', networkOf(address)]);
+  return JSON.stringify([caller.kind, caller.issuer ?? '', caller.name]);
+}
+
+/** With the repository: an id that is asked for in another one is unknown there, and the upload as open as before. */
+function keyOf(repository: RepositoryName, id: string): string {
+  return `${repository} ${id}`;
+}
