@@ -4,10 +4,14 @@ import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { drivers } from '../storage-drivers/index.ts';
 import { type Accounts, createAccounts } from './auth/accounts/accounts.ts';
+import type { StoredSigningKeys } from './auth/tokens/signing-keys.ts';
+import { openKeptKeys } from './compose-keys.ts';
 import { createLocks, type Locks } from './registry/locks.ts';
 
 export interface OpenAccounts {
   readonly accounts: Accounts;
+  /** The keys that tokens are signed with. Throws NoKeptKeysError, SigningKeyError, and what the storage throws. */
+  keys(): Promise<StoredSigningKeys>;
   close(): Promise<void>;
 }
 
@@ -25,7 +29,11 @@ export async function openAccounts(configuration: Configuration): Promise<OpenAc
   const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
   const { locks, close } = await openLocks(driver, configuration);
   const readOnly = configuration.storage.maintenance.readonly.enabled;
-  return { accounts: createAccounts({ driver, locks, readOnly }), close };
+  return {
+    accounts: createAccounts({ driver, locks, readOnly }),
+    keys: async () => openKeptKeys(configuration.auth, driver),
+    close,
+  };
 }
 
 async function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {

@@ -1,7 +1,5 @@
 // The wiring of who may do what: the `auth` section goes in, a gatekeeper and what stands behind it come out.
 import type { Logger } from 'pino';
-import { nearest } from '../config/nearest.ts';
-import { parsePlainYaml } from '../config/plain-yaml.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { type Accounts, createAccounts } from './auth/accounts/accounts.ts';
@@ -16,17 +14,18 @@ import {
 } from './auth/gatekeeper.ts';
 import { createLimitedLogins, type LimitedLogins } from './auth/limited-logins.ts';
 import { createLoginLimit } from './auth/login-limit.ts';
-import { createFederation, type Federation } from './auth/oidc/federation.ts';
-import { createIssuer } from './auth/oidc/issuer.ts';
+import { createFederation } from './auth/oidc/federation.ts';
+import { createIssuer, type Issuer } from './auth/oidc/issuer.ts';
 import { createBcryptPool } from './auth/passwords/bcrypt-pool.ts';
 import { openPasswordFile } from './auth/passwords/password-file.ts';
 import { permitFor } from './auth/policy/permit.ts';
-import { type Policy, PolicyError, type PolicyOptions, parsePolicy } from './auth/policy/policy.ts';
-import { watchPolicyFile } from './auth/policy/policy-file.ts';
+import type { Policy } from './auth/policy/policy.ts';
 import { accountsPolicy, openPolicy } from './auth/policy/without-rules.ts';
-import { createOutsideTokens } from './auth/tokens/outside-tokens.ts';
+import { createOutsideTokens, type OutsideTokens } from './auth/tokens/outside-tokens.ts';
 import { openSigningKeys, readSigningKeys, type SigningKeys } from './auth/tokens/signing-keys.ts';
 import { createTokenService, type Proof, type TokenService } from './auth/tokens/token-service.ts';
+import { OFFICE } from './compose-keys.ts';
+import { type KnownNames, knownToConfiguration, openRules } from './compose-rules.ts';
 import type { Locks } from './registry/locks.ts';
 
 export interface Access {
@@ -91,7 +90,7 @@ export async function openAccess(
     switch (scheme.name) {
       case 'none': {
         if (auth.policy === undefined) return openToEverybody(log);
-        const policy = await rules({ withoutRules: openPolicy });
+        const policy = await rules(openPolicy);
         return { policy, gatekeeper: createGate({ policy, challenge: () => undefined }) };
       }
       case 'silly':
@@ -106,18 +105,8 @@ export async function openAccess(
   }
 
   async function openTokens(settings: Extract<Auth['scheme'], { name: 'token' }>) {
-    const { realm, autoredirect, autoredirectpath, service, issuer, rootcertbundle, jwks } = settings;
-    const algorithms = settings.signingalgorithms;
-    const tokens = await createOutsideTokens(
-      {
-        issuer,
-        service,
-        ...(rootcertbundle && { rootcertbundle }),
-        ...(jwks && { jwks }),
-        ...(algorithms.length > 0 && { signingalgorithms: algorithms }),
-      },
-      { log },
-    );
+    const { realm, autoredirect, autoredirectpath, service } = settings;
+    const tokens = await openOutsideTokens(settings, log);
     const gatekeeper = createGate({
       policy: () => tokensAlone,
       permitOfToken: (token) => tokens.permit(token),
@@ -135,7 +124,7 @@ export async function openAccess(
     const bcrypt = createBcryptPool();
     undo.defer(() => bcrypt.close());
     const file = await openPasswordFile(path, { bcrypt, log });
-    const policy = await rules({ withoutRules: accountsPolicy });
+    const policy = await rules(accountsPolicy);
     const logins = limited(async (name, password) => {
       const caller = await file.verify(name, password);
       return caller && { caller };
@@ -151,11 +140,10 @@ export async function openAccess(
 
   async function openAccounts(settings: Extract<Auth['scheme'], { name: 'berth' }>) {
     const accounts = createAccounts({ driver, locks, readOnly });
-    const federation = await openFederation(settings.oidc);
-    const names = new Set(settings.oidc.map(({ name }) => name));
-    const policy = await rules({ withoutRules: accountsPolicy }, async () => ({
+    const federation = createFederation(await openIssuers(settings.oidc, log));
+    const policy = await rules(accountsPolicy, async () => ({
+      ...knownToConfiguration(auth),
       knownGroups: await accounts.groups.names(),
-      knownIssuers: names,
     }));
     const logins = limited(async (name, secret) => {
       const caller = await federation.recognize(secret);
@@ -165,27 +153,6 @@ export async function openAccess(
     const office = await openOffice({ ...settings, policy, logins, describe });
     const firstAdministrator = await accounts.ensureAdministrator();
     return { ...office, accounts, ...(firstAdministrator && { firstAdministrator }) };
-  }
-
-  async function openFederation(
-    issuers: Extract<Auth['scheme'], { name: 'berth' }>['oidc'],
-  ): Promise<Federation> {
-    const opened = issuers.map((issuer) =>
-      createIssuer(
-        {
-          name: issuer.name,
-          issuer: issuer.issuer,
-          audiences: issuer.audience,
-          allowPrivateAddresses: issuer.allowprivate,
-          jwks: issuer.jwks,
-          ca: issuer.ca,
-          usernameClaim: issuer.usernameclaim,
-          groupsClaim: issuer.groupsclaim,
-        },
-        { log },
-      ),
-    );
-    return createFederation(await Promise.all(opened));
   }
 
   /** Makes tokens for those who log in, and lets them in with a password as well. */
@@ -204,6 +171,7 @@ export async function openAccess(
       service: serviceName,
       tokenLife,
       refreshLife: settings.refreshlife / 1000,
+      readOnly,
     });
     const named = realm ?? (http.host === undefined ? undefined : `${http.host}${http.prefix}${TOKEN_PATH}`);
     const gatekeeper = createGate({
@@ -236,26 +204,55 @@ export async function openAccess(
 
   /** The rules of the section, or of the file that it names. */
   async function rules(
-    options: PolicyOptions & { readonly withoutRules: Policy },
-    known: () => Promise<Pick<PolicyOptions, 'knownGroups' | 'knownIssuers'>> = async () => ({}),
+    withoutRules: Policy,
+    known: () => Promise<KnownNames> = async () => knownToConfiguration(auth),
   ): Promise<() => Policy> {
-    const { policy } = auth;
-    if (policy === undefined) return () => options.withoutRules;
-    if (policy.path === undefined) {
-      const parsed = parsePolicy(policy, { ...options, ...(await known()), nearest });
-      if (parsed instanceof PolicyError) throw parsed;
-      return () => parsed;
-    }
-    const { path } = policy;
-    const file = await watchPolicyFile({
-      path,
-      log,
-      parseText: (text) => parsePlainYaml(text, path),
-      options: async () => ({ ...(await known()), nearest }),
-    });
-    undo.defer(() => file.stop());
-    return () => file.current();
+    const opened = await openRules(auth, { withoutRules, known, log });
+    undo.defer(() => opened.stop());
+    return () => opened.current();
   }
+}
+
+/** The keys of the outside token server. Throws TokenKeysError. */
+export function openOutsideTokens(
+  settings: Extract<Auth['scheme'], { name: 'token' }>,
+  log: Logger,
+): Promise<OutsideTokens> {
+  const { service, issuer, rootcertbundle, jwks, signingalgorithms } = settings;
+  return createOutsideTokens(
+    {
+      issuer,
+      service,
+      ...(rootcertbundle && { rootcertbundle }),
+      ...(jwks && { jwks }),
+      ...(signingalgorithms.length > 0 && { signingalgorithms }),
+    },
+    { log },
+  );
+}
+
+/** Asks none of them yet. Throws IssuerSettingsError. */
+export function openIssuers(
+  issuers: Extract<Auth['scheme'], { name: 'berth' }>['oidc'],
+  log: Logger,
+): Promise<readonly Issuer[]> {
+  return Promise.all(
+    issuers.map((issuer) =>
+      createIssuer(
+        {
+          name: issuer.name,
+          issuer: issuer.issuer,
+          audiences: issuer.audience,
+          allowPrivateAddresses: issuer.allowprivate,
+          jwks: issuer.jwks,
+          ca: issuer.ca,
+          usernameClaim: issuer.usernameclaim,
+          groupsClaim: issuer.groupsclaim,
+        },
+        { log },
+      ),
+    ),
+  );
 }
 
 type OfficeSettings = Omit<Extract<Auth['scheme'], { name: 'berth' }>, 'name' | 'oidc'> & {
@@ -263,15 +260,6 @@ type OfficeSettings = Omit<Extract<Auth['scheme'], { name: 'berth' }>, 'name' | 
   readonly logins: LimitedLogins;
   readonly describe: Accounts['describe'];
 };
-
-/** How tokens are made for accounts of a password file. */
-const OFFICE = {
-  service: 'berth',
-  issuer: 'berth',
-  tokenlife: 300_000,
-  refreshlife: 0,
-  algorithm: 'ES256',
-} as const;
 
 const TOKEN_PATH = '/auth/token';
 const SWEPT_EVERY_MS = 6 * 3_600_000;

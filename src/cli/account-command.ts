@@ -1,9 +1,12 @@
 // What a command that manages accounts is: words that it takes, and what it does with them.
 import type { Accounts } from '../auth/accounts/accounts.ts';
+import type { StoredSigningKeys } from '../auth/tokens/signing-keys.ts';
 
 /** What a command has to work with. */
 export interface AccountTools {
   readonly accounts: Accounts;
+  /** The keys that tokens are signed with, where the storage has them. */
+  keys(): Promise<StoredSigningKeys>;
   /** Asks for a secret that does not show; twice where somebody types it. Never taken from the command line. */
   readSecret(prompt: string): Promise<string>;
   /** One line for programs: to standard output. */
@@ -30,4 +33,9 @@ export interface OptionValues {
 /** The words of the command line are not as the command takes them. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** What was asked for cannot be done. The message is for whoever gave the command. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
 }

@@ -1,21 +1,31 @@
-// `berth user`, `berth group` and `berth robot`: accounts, made and changed right in the storage, with or without a server.
+// `berth user`, `berth group`, `berth robot` and `berth key`: accounts and keys, made and changed right in the storage, with or
+// without a server.
 import { parseArgs } from 'node:util';
-import type { Accounts } from '../auth/accounts/accounts.ts';
 import { isRefusal, RegistryError } from '../registry/errors.ts';
-import { type AccountCommand, type AccountTools, type OptionValues, UsageError } from './account-command.ts';
+import {
+  type AccountCommand,
+  type AccountTools,
+  type OptionValues,
+  RefusedError,
+  UsageError,
+} from './account-command.ts';
 import { groupCommands } from './group-commands.ts';
+import { keyCommands } from './key-commands.ts';
 import { robotCommands } from './robot-commands.ts';
 import { userCommands } from './user-commands.ts';
 
-export interface AccountCommandSurroundings extends Omit<AccountTools, 'accounts'> {
+export interface AccountCommandSurroundings extends Omit<AccountTools, 'accounts' | 'keys'> {
   /** @param path of the configuration (`--config`); without it where `berth serve` looks */
-  open(path: string | undefined): Promise<{ readonly accounts: Accounts; close(): Promise<void> }>;
+  open(
+    path: string | undefined,
+  ): Promise<Pick<AccountTools, 'accounts' | 'keys'> & { close(): Promise<void> }>;
 }
 
 const commands: { readonly [noun: string]: { readonly [verb: string]: AccountCommand } } = {
   user: userCommands,
   group: groupCommands,
   robot: robotCommands,
+  key: keyCommands,
 };
 
 /**
@@ -37,7 +47,7 @@ export async function runAccountCommand(
     const { config } = options;
     const opened = await open(typeof config === 'string' ? config : undefined);
     try {
-      await command.run({ ...tools, accounts: opened.accounts }, names, options);
+      await command.run({ ...tools, accounts: opened.accounts, keys: opened.keys }, names, options);
     } finally {
       await opened.close();
     }
@@ -46,6 +56,10 @@ export async function runAccountCommand(
     if (error instanceof UsageError) {
       tools.tell(`${error.message}; usage: berth ${noun} ${verb} ${command.usage}`.trimEnd());
       return 2;
+    }
+    if (error instanceof RefusedError) {
+      tools.tell(error.message);
+      return 1;
     }
     if (!isSaid(error)) throw error;
     tools.tell(typeof error.detail === 'string' ? `${error.message}: ${error.detail}` : error.message);

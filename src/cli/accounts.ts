@@ -1,7 +1,9 @@
-// `berth user|group|robot`, with the terminal and the storage that the configuration names.
+// `berth user|group|robot|key`, with the terminal and the storage that the configuration names.
 import { ConfigurationError } from '../../config/problem.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
+import { SigningKeyError } from '../auth/tokens/signing-key.ts';
 import { NoSharedStorageError, openAccounts } from '../compose-accounts.ts';
+import { NoKeptKeysError } from '../compose-keys.ts';
 import { RedisRefusedError } from '../sessions/coordination.ts';
 import { runAccountCommand } from './account-commands.ts';
 import { configurationFor } from './configuration.ts';
@@ -29,7 +31,8 @@ export async function manageAccounts(words: readonly string[]): Promise<number> 
 /** The one line that explains why the command could not be run; `undefined` for what nobody foresaw. */
 function reasonOf(error: unknown): string | undefined {
   if (error instanceof ConfigurationError || error instanceof NoSecretError) return error.message;
-  if (error instanceof NoSharedStorageError) return error.message;
+  if (error instanceof NoSharedStorageError || error instanceof NoKeptKeysError) return error.message;
+  if (error instanceof SigningKeyError) return error.message;
   if (error instanceof RedisRefusedError) return `Redis does not let this command in: ${error.message}`;
   if (!(error instanceof DriverError)) return undefined;
   const why = error.cause instanceof Error ? error.cause.message : error.message;

@@ -8,6 +8,7 @@ const usage = `Usage: berth <command>
   serve [config.yml]          run the registry
   check-config [config.yml]   say whether a configuration is in order, and run nothing
   user|group|robot ...        the accounts that the registry keeps (auth: berth); berth user says more
+  key ...                     the keys that it signs tokens with
 
 Without a file the path is taken from REGISTRY_CONFIGURATION_PATH; without that, data goes to ./data and
 the server listens on port 5000. Every setting can be given as REGISTRY_* in the environment.`;
@@ -23,6 +24,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     case 'user':
     case 'group':
     case 'robot':
+    case 'key':
       return manageAccounts(words);
     case 'help':
     case '--help':

@@ -5,16 +5,12 @@ import { ConfigurationError } from '../../config/problem.ts';
 import type { Configuration } from '../../config/schema.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
 import type { FirstAdministrator } from '../auth/accounts/administrators.ts';
-import { IssuerSettingsError } from '../auth/oidc/issuer-settings.ts';
-import { PasswordFileError } from '../auth/passwords/followed-file.ts';
-import { PolicyError } from '../auth/policy/policy.ts';
-import { TokenKeysError } from '../auth/tokens/outside-keys.ts';
-import { SigningKeyError } from '../auth/tokens/signing-key.ts';
 import { type RunningServer, startServer } from '../compose.ts';
 import { CertificateError } from '../http/tls/certificate-files.ts';
 import { StoreInUseError } from '../maintenance/presence.ts';
 import { createLog, type LogSettings } from '../observe/log.ts';
 import { RedisRefusedError } from '../sessions/coordination.ts';
+import { describeAuthProblem } from './auth-problem.ts';
 import { configurationFor } from './configuration.ts';
 
 /** Resolves to the exit code when the server has stopped, or could not start. */
@@ -42,6 +38,7 @@ export async function serve(words: readonly string[]): Promise<number> {
 function announce({ address, port, storage, auth, firstAdministrator }: RunningServer, log: Logger): void {
   const reach = port === undefined ? address : `localhost:${port}`;
   if (auth === 'none') log.info({ address, storage }, 'Berth is up, open to everybody who can reach it');
+  else if (auth === 'rules') log.info({ address, storage }, 'Berth is up; rules say who may do what');
   else log.info({ address, storage, auth }, 'Berth is up; who uses it has to log in');
   log.info(`try it: docker tag busybox ${reach}/demo/busybox && docker push ${reach}/demo/busybox`);
   if (firstAdministrator !== undefined) show(firstAdministrator, reach);
@@ -80,13 +77,10 @@ function logSettings({ level, formatter, fields }: Configuration['log']): LogSet
 
 /** The one line that explains why the server could not start; `undefined` for what nobody foresaw. */
 function reasonOf(error: unknown): string | undefined {
+  const problem = describeAuthProblem(error);
+  if (problem !== undefined) return problem;
   if (error instanceof ConfigurationError) return error.message;
   if (error instanceof StoreInUseError) return error.message;
-  if (error instanceof PolicyError) return `auth.policy: ${error.message}`;
-  if (error instanceof PasswordFileError) return `auth.htpasswd: ${error.message}`;
-  if (error instanceof TokenKeysError) return `auth.token: ${error.message}`;
-  if (error instanceof SigningKeyError) return `auth.berth.signingkey: ${error.message}`;
-  if (error instanceof IssuerSettingsError) return `auth.berth.oidc: ${error.message}`;
   if (error instanceof CertificateError) return `http.tls: ${error.message}`;
   if (error instanceof RedisRefusedError) return `Redis does not let this server in: ${error.message}`;
   if (error instanceof DriverError) {

@@ -30,7 +30,7 @@ function openTerminal(secret = PASSWORD) {
       runAccountCommand(words, {
         async open(path) {
           paths.push(path);
-          return { accounts: world.accounts, close };
+          return { accounts: world.accounts, keys: async () => assert.fail('no key was asked for'), close };
         },
         readSecret: async () => secret,
         print: (line) => void printed.push(line),
