@@ -48,6 +48,7 @@ export async function measure(
   const registries = await startTargets({
     store,
     withDockerRegistry,
+    withLogin: selected.rows.some(({ needsLogin }) => needsLogin === true),
     against: options.against,
     profileDirectory,
   });

@@ -99,7 +99,10 @@ export async function runRounds({ groups, targets, rounds, memory, print }: Plan
 }
 
 function takesPartIn(row: Row): (target: Target) => boolean {
-  return ({ bucket }) => bucket === undefined || row.onBuckets === true;
+  return ({ bucket, guarded }) => {
+    if (row.needsLogin === true) return guarded !== undefined;
+    return bucket === undefined || row.onBuckets === true;
+  };
 }
 
 function rotate<Item>(items: readonly Item[], by: number): readonly Item[] {

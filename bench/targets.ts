@@ -20,8 +20,19 @@ export interface Target {
   readonly bucket?: BucketAddress;
   /** Removes blobs behind its back, if the registry is ours to start. */
   readonly discardBlobs?: (digests: readonly string[]) => Promise<void>;
+  /** Its twin with accounts, if one was asked for. */
+  readonly guarded?: GuardedRegistry;
   /** What it printed so far, if it is ours to start. */
   readonly output?: () => string;
+}
+
+/** A second server of the same registry on a place of its own, that asks who is there. */
+export interface GuardedRegistry {
+  readonly url: string;
+  readonly pid: number;
+  /** Of an account. */
+  readonly name: string;
+  readonly password: string;
 }
 
 export interface Targets extends AsyncDisposable {
@@ -32,6 +43,8 @@ export interface Targets extends AsyncDisposable {
 export interface TargetOptions {
   readonly store: Store;
   readonly withDockerRegistry: boolean;
+  /** Whether ours gets a twin that asks for a login. */
+  readonly withLogin: boolean;
   readonly against: readonly RunningRegistry[];
   /** Where the profiles of ours go; none are made if absent. */
   readonly profileDirectory: string | undefined;
@@ -40,6 +53,12 @@ export interface TargetOptions {
 // The `registry` image's own configuration has the cache. Logs are off so that writing and reading them is not measured.
 const log = { level: 'error', accesslog: { disabled: true } };
 const cache = { blobdescriptor: 'inmemory' };
+
+// Everybody may push, so that both twins are filled in the same way. A token that comes is looked at all the same.
+const auth = {
+  berth: {},
+  policy: { rules: [{ repositories: ['bench/**'], for: ['everyone'], actions: ['all'] }] },
+};
 
 // The store is on this machine, without TLS; but with this set, docker-registry ends at its start.
 const withoutBundle = { AWS_CA_BUNDLE: undefined };
@@ -55,15 +74,32 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
     name: string,
     startRegistry: (options: RegistryOptions) => Promise<Service>,
     environment: NodeJS.ProcessEnv = {},
+    guarded?: GuardedRegistry,
   ) => {
     const { storage, directory, discardBlobs } = await options.store.createPlace(name);
     const configuration = { log, storage: { ...storage, cache } };
     const service = await startRegistry({ directory, configuration, environment });
     services.push(service);
-    all.push({ name, url: service.url, pid: service.pid, directory, discardBlobs, output: service.output });
+    all.push({
+      name,
+      url: service.url,
+      pid: service.pid,
+      directory,
+      discardBlobs,
+      output: service.output,
+      ...(guarded && { guarded }),
+    });
+  };
+  const startGuarded = async (environment: NodeJS.ProcessEnv): Promise<GuardedRegistry> => {
+    const { storage, directory } = await options.store.createPlace('berth-with-accounts');
+    const service = await startBerth({ directory, configuration: { log, storage, auth }, environment });
+    services.push(service);
+    return { url: service.url, pid: service.pid, ...readFirstLogin(service.output()) };
   };
   try {
-    await start('berth', startBerth, profileEnvironment(options.profileDirectory));
+    const profiled = profileEnvironment(options.profileDirectory);
+    const guarded = options.withLogin ? await startGuarded(profiled) : undefined;
+    await start('berth', startBerth, profiled, guarded);
     if (options.withDockerRegistry) await start('docker-registry', startDockerRegistry, withoutBundle);
     const bare = await options.store.createBarePlace?.();
     if (bare !== undefined) {
@@ -81,4 +117,11 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
 function profileEnvironment(directory: string | undefined): NodeJS.ProcessEnv {
   if (directory === undefined) return {};
   return { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${directory}` };
+}
+
+/** The account that a server prints at its first start. */
+function readFirstLogin(output: string): Pick<GuardedRegistry, 'name' | 'password'> {
+  const [, name, password] = /docker login -u (\S+) -p (\S+)/.exec(output) ?? [];
+  if (name === undefined || password === undefined) throw new Error(`no first login was printed:\n${output}`);
+  return { name, password };
 }

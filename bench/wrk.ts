@@ -16,6 +16,8 @@ export interface Question {
   /** With the leading slash. */
   readonly path: string;
   readonly accept: string;
+  /** Sent as the header of this name, if there is one. */
+  readonly authorization?: string | undefined;
   /** Length of the right answer's body; undefined if it is not known beforehand. */
   readonly bodyBytes: number | undefined;
   readonly connections: number;
@@ -36,14 +38,16 @@ const resultSchema = z.object({
  * bytes; since all answers are equally long, the sum tells, apart from the answers that were under way at the end.
  */
 export async function runWrk(question: Question): Promise<Rate> {
-  const { url, path, accept, connections, seconds } = question;
+  const { url, path, connections, seconds } = question;
   const answerBytes = await readAnswerLength(question);
   const script = join(import.meta.dirname, 'wrk-result.lua');
   const { stdout } = await promisify(execFile)(
     'wrk',
     [
       ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`],
-      ...['--timeout', '10s', '--header', `Accept: ${accept}`, '--script', script, `${url}${path}`],
+      ...['--timeout', '10s', '--script', script],
+      ...Object.entries(headersOf(question)).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
+      `${url}${path}`,
     ],
     { timeout: seconds * 1000 + 30_000 },
   );
@@ -64,13 +68,18 @@ export async function runWrk(question: Question): Promise<Rate> {
   };
 }
 
-async function readAnswerLength({ url, path, accept, bodyBytes }: Question): Promise<number> {
+function headersOf({ accept, authorization }: Question): Readonly<Record<string, string>> {
+  return { Accept: accept, ...(authorization !== undefined && { Authorization: authorization }) };
+}
+
+async function readAnswerLength(question: Question): Promise<number> {
+  const { url, path, bodyBytes } = question;
   const connection = await openConnection(url);
   try {
     const answer = await connection.exchange({
       method: 'GET',
       target: path,
-      headers: { Accept: accept },
+      headers: headersOf(question),
       status: 200,
     });
     if (bodyBytes !== undefined && answer.bodyBytes !== bodyBytes) {

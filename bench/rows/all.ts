@@ -7,6 +7,7 @@ import { createPullRow } from './pull.ts';
 import { createPushRow } from './push.ts';
 import { createRequestsRow, type RequestKind } from './requests.ts';
 import type { Row } from './row.ts';
+import { createTokenRow } from './token.ts';
 import { formatSize, type Transfer } from './transfer.ts';
 
 /** What is measured on S3 without `--rows`, apart from memory, in this order. */
@@ -46,6 +47,7 @@ export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly
     createPullRow(load, 'pull-many', several),
     createImagesRow(load, sizes),
     ...(withWrk ? requestKinds(sizes).map((kind) => createRequestsRow(load, sizes, kind)) : []),
+    ...(withWrk ? [createTokenRow(load, sizes)] : []),
   ];
 }
 

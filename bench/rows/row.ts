@@ -17,6 +17,8 @@ export interface Row {
   readonly metrics: readonly Metric[];
   /** Whether the row can also be run on a bucket without a registry. */
   readonly onBuckets?: true;
+  /** Whether the row is for registries alone that have a twin which asks for a login. */
+  readonly needsLogin?: true;
   /** Puts in place what the row reads; also warms the registry up. Outside the clock. Throws `WrongAnswer`. */
   prepare(target: Target): Promise<void>;
   /** One round. Throws `WrongAnswer`. */

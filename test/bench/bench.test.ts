@@ -44,7 +44,7 @@ const quickRun =
 test(quickRun, { skip: whyNotHere(['docker-registry', 'wrk']) }, async (t) => {
   const directory = await temporaryDirectory(t);
   const file = join(directory, 'report.json');
-  const rows = 'push,pull,images,base,memory';
+  const rows = 'push,pull,images,base,manifest-with-token,memory';
   const parameters = [bench, '--quick', '--rounds', '1', '--rows', rows, '--json', file];
   const { stdout } = await promisify(execFile)(process.execPath, parameters, {
     timeout: QUICK_LIMIT_MS,
@@ -56,10 +56,19 @@ test(quickRun, { skip: whyNotHere(['docker-registry', 'wrk']) }, async (t) => {
     lines.map(({ name }) => name),
     [
       ...['push', 'push.cpu', 'pull', 'pull.cpu', 'images', 'images.cpu'],
-      ...['base', 'base.p99', 'base.cpu', 'memory.idle', 'memory.loaded'],
+      ...['base', 'base.p99', 'base.cpu'],
+      ...['', '.share', '.p99', '.cpu'].map((part) => `manifest-with-token${part}`),
+      ...['memory.idle', 'memory.loaded'],
     ],
   );
-  for (const { name, figures } of lines) assert.equal(figures.length, 2, `${name} has a figure for each`);
+  for (const { name, figures } of lines) {
+    const expected = name.startsWith('manifest-with-token') ? ['berth'] : ['berth', 'docker-registry'];
+    assert.deepEqual(
+      figures.map(({ target }) => target),
+      expected,
+      name,
+    );
+  }
   assert.match(stdout, /push, one blob of 32 MiB +MiB\/s/);
 });
 
