@@ -16,7 +16,7 @@ import { createAdminHandlers } from './http/handlers/admin/handlers.ts';
 import { createBaseHandlers } from './http/handlers/base.ts';
 import { createBlobHandlers } from './http/handlers/blobs.ts';
 import { createListHandlers } from './http/handlers/lists.ts';
-import { createManifestHandlers } from './http/handlers/manifests.ts';
+import { createManifestHandlers, type ManifestHandlersDependencies } from './http/handlers/manifests.ts';
 import { createTokenHandlers } from './http/handlers/tokens.ts';
 import { createUploadHandlers } from './http/handlers/uploads.ts';
 import { createLocations } from './http/locations.ts';
@@ -27,6 +27,7 @@ import { type Protocols, startHttpServer } from './http/server.ts';
 import { openAutomaticEndpoint } from './http/tls/acme/automatic-endpoint.ts';
 import { openTlsEndpoint } from './http/tls/tls-endpoint.ts';
 import type { PaceSettings } from './http/transfer-pace.ts';
+import { createUploadQuota } from './http/upload-quota.ts';
 import { announcePresence, type Presence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
@@ -35,6 +36,7 @@ import { healthChecks } from './observe/health-checks.ts';
 import { createBlobs } from './registry/blobs.ts';
 import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
+import { createHeldContent } from './registry/held-content.ts';
 import { createManifestRules, type ManifestRulesSettings } from './registry/manifest-rules.ts';
 import { createManifests } from './registry/manifests.ts';
 import { createReferrers } from './registry/referrers.ts';
@@ -49,8 +51,8 @@ export interface RunningServer {
   readonly port: number | undefined;
   /** Where the content is kept, for people. */
   readonly storage: string;
-  /** How clients log in. */
-  readonly auth: Configuration['auth']['scheme']['name'];
+  /** How clients log in. `rules`: not at all, but there are rules for everybody. */
+  readonly auth: Configuration['auth']['scheme']['name'] | 'rules';
   /** To be shown once, to whoever started the server. */
   readonly firstAdministrator?: FirstAdministrator;
   /** Lets requests finish within `http.draintimeout`, then ends everything. Resolves to the number of requests cut off. */
@@ -130,7 +132,7 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
     address: server.address,
     port: server.port,
     storage: describeStorage(configuration.storage.driver),
-    auth: configuration.auth.scheme.name,
+    auth: describeAuth(configuration.auth),
     ...(access.firstAdministrator && { firstAdministrator: access.firstAdministrator }),
     async close() {
       health.stop();
@@ -248,9 +250,10 @@ function createRegistry(
     manifests: stored,
     settings: rulesOf(configuration.validation),
   });
-  const manifests = createManifests({ stored, tags, referrers, rules, locks });
+  const isHeld = createHeldContent({ stored, tags });
+  const manifests = createManifests({ stored, tags, referrers, rules, isHeld, locks });
   const repositories = createRepositories(driver);
-  return { catalog, tags, blobs, uploads, referrers, manifests, repositories };
+  return { catalog, tags, blobs, uploads, referrers, manifests, repositories, isHeld };
 }
 
 function createHandlers(
@@ -263,22 +266,32 @@ function createHandlers(
   const locations = createLocations({ prefix, ...(host && { host }), ...(secret && { secret }) });
   const pace = { minimumRate: minimumrate, periodMs: pacePeriodMs };
   const deleteEnabled = configuration.storage.delete.enabled;
-  const { blobs, uploads, manifests } = registry;
+  const { blobs, uploads, manifests, isHeld } = registry;
+  const isImmutable: ManifestHandlersDependencies['isImmutable'] = (repository, tag) =>
+    access.policy().isImmutable(repository, tag);
   return {
     base: createBaseHandlers(),
     blobs: createBlobHandlers({
       blobs,
+      isHeld,
+      isImmutable,
       pace,
       deleteEnabled,
       mayRedirect: createRedirectPolicy(redirectOf(configuration.storage.redirect)),
     }),
-    uploads: createUploadHandlers({ uploads, blobs, locations, pace }),
+    uploads: createUploadHandlers({
+      uploads,
+      blobs,
+      locations,
+      pace,
+      quota: createUploadQuota({ most: configuration.http.openuploads }),
+    }),
     manifests: createManifestHandlers({
       manifests,
       locations,
       pace,
       deleteEnabled,
-      isImmutable: (repository, tag) => access.policy().isImmutable(repository, tag),
+      isImmutable,
     }),
     lists: createListHandlers({
       ...registry,
@@ -350,6 +363,10 @@ async function protocolsOf({ tls, http2, h2c }: Configuration['http'], log: Logg
 function listenTarget(listen: Configuration['http']['listen']) {
   if (listen.net === 'unix') return { path: listen.path };
   return { port: listen.port, ...(listen.host !== undefined && { host: listen.host }) };
+}
+
+function describeAuth({ scheme, policy }: Configuration['auth']): RunningServer['auth'] {
+  return scheme.name === 'none' && policy !== undefined ? 'rules' : scheme.name;
 }
 
 function describeStorage(choice: Configuration['storage']['driver']): string {

@@ -20,10 +20,9 @@ export interface GateDependencies {
 export function createGate({ policy, logins, permitOfToken, challenge }: GateDependencies): Gatekeeper {
   const canLogIn = logins !== undefined || permitOfToken !== undefined;
 
-  /** Without another way to log in there is nothing better than what the certificate says. */
+  /** Of who shows nothing but a certificate, or not even that: a login may allow more, where there is one. */
   function permitOf(caller: Caller): Permit {
-    const permit = permitFor(caller, policy());
-    return canLogIn ? permit : { ...permit, couldBeBetter: false };
+    return { ...permitFor(caller, policy()), couldBeBetter: canLogIn };
   }
 
   return {

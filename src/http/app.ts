@@ -10,7 +10,7 @@ import { onlyReads, onlyWhenHealthy } from './middleware/gates.ts';
 import { identify } from './middleware/identify.ts';
 import { onlyKnownRoutes } from './middleware/only-known-routes.ts';
 import { reportErrors } from './middleware/report-errors.ts';
-import { createRoutes, type Handlers } from './routes.ts';
+import { createRoutes, type Handlers, TOKEN_PATH } from './routes.ts';
 
 export interface AppDependencies {
   readonly handlers: Handlers;
@@ -45,7 +45,7 @@ export function createApp(dependencies: AppDependencies): Koa<RequestState> {
   app.use(closeAfterRefusal());
   app.use(reportErrors());
   app.use(onlyWhenHealthy(failingChecks));
-  if (settings.readOnly) app.use(onlyReads());
+  if (settings.readOnly) app.use(onlyReads([`${settings.prefix.replace(/\/+$/, '')}${TOKEN_PATH}`]));
   app.use(createRoutes(handlers, guard, settings.prefix).routes());
   app.use(onlyKnownRoutes());
   return app;

@@ -4,6 +4,7 @@ import { describeCaller } from '../auth/audit.ts';
 import type { Action, Caller } from '../auth/caller.ts';
 import { basicChallenge, type ChallengeFacts, type Gatekeeper, type Knock } from '../auth/gatekeeper.ts';
 import type { Permit } from '../auth/permit.ts';
+import { readCredentials } from '../auth/tokens/credentials.ts';
 import { CATALOG, type Scope } from '../auth/tokens/scope.ts';
 import { isRefusal, RegistryError } from '../registry/errors.ts';
 import { isRepositoryName, parseRepositoryName } from '../registry/name.ts';
@@ -56,9 +57,10 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
     return new RegistryError(reason, { detail: detailOf(scopes) });
   }
 
-  /** Clients ask without credentials first, to be told what they need: that is no event. */
+  /** Clients ask without credentials first, and at the door, to be told what they need: that is no event. */
   function tell(ctx: RequestContext, scopes: readonly Scope[], caller: Caller, reason: string): void {
-    if (caller.kind === 'anonymous' && reason === 'unauthorized') return;
+    const isQuestion = caller.kind === 'anonymous' || scopes.length === 0;
+    if (isQuestion && reason === 'unauthorized') return;
     audit.warn(
       {
         event: 'refused',
@@ -78,8 +80,8 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
 
     async known(ctx, next) {
       const permit = await admit(ctx, []);
-      const isStranger = permit.caller.kind === 'anonymous';
-      if (isStranger && gatekeeper.asksAtTheDoor && permit.couldBeBetter) throw refusal(ctx, [], permit);
+      if (isStranger(ctx, permit) && gatekeeper.asksAtTheDoor && permit.couldBeBetter)
+        throw refusal(ctx, [], permit);
       await next();
     },
 
@@ -135,6 +137,16 @@ function mountScope(ctx: RequestContext): readonly Scope[] {
   const from = singleValue(ctx, 'from');
   const isMount = singleValue(ctx, 'mount') !== undefined && from !== undefined && isRepositoryName(from);
   return isMount ? [{ type: 'repository', name: from, actions: ['pull'] }] : [];
+}
+
+/**
+ * Who shows only a certificate is asked all the same: a client that nobody asks does not show the password that it has, and takes
+ * a wrong one for right. One without a password gets a token by its certificate.
+ */
+function isStranger(ctx: RequestContext, { caller }: Permit): boolean {
+  if (caller.kind === 'anonymous') return true;
+  const showsNothing = readCredentials(ctx.req.headers.authorization).kind === 'none';
+  return caller.kind === 'certificate' && showsNothing;
 }
 
 function faultOf(

@@ -24,6 +24,9 @@ export interface Handlers {
   readonly admin?: AdminHandlers;
 }
 
+/** Where tokens are asked for, below `http.prefix`. */
+export const TOKEN_PATH = '/auth/token';
+
 /**
  * `prefix` stands before every path (`http.prefix`). GET rows answer HEAD too. A trailing slash is of no matter anywhere: redirected, a POST would become a GET.
  */
@@ -61,8 +64,8 @@ export function createRoutes(
   router.get('root', '/', guard.open, base.root);
 
   if (tokens !== undefined) {
-    router.get('token', '/auth/token', guard.open, tokens.get); // Docker token specification
-    router.post('token', '/auth/token', guard.open, tokens.post); // its OAuth 2 variant, RFC 8693
+    router.get('token', TOKEN_PATH, guard.open, tokens.get); // Docker token specification
+    router.post('token', TOKEN_PATH, guard.open, tokens.post); // its OAuth 2 variant, RFC 8693
     router.get('keys', '/auth/jwks', guard.open, tokens.keys); // RFC 7517
   }
   if (admin !== undefined) addAdminRoutes(router, admin, guard);

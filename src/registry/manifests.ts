@@ -3,6 +3,7 @@ import pMap from 'p-map';
 import type { Digest } from './digest.ts';
 import { algorithmOf, CANONICAL_ALGORITHM, digestOf } from './digest.ts';
 import { RegistryError } from './errors.ts';
+import type { IsHeld } from './held-content.ts';
 import type { Lease, Locks } from './locks.ts';
 import { MAX_MANIFEST_SIZE, type Manifest, parseManifest } from './manifest.ts';
 import type { ManifestRules } from './manifest-rules.ts';
@@ -21,9 +22,11 @@ export interface ManifestPush {
   readonly tags?: readonly Tag[];
   /** What the tag must be for the push to go through (RFC 9110, If-Match and If-None-Match). */
   readonly precondition?: TagPrecondition;
-  /** Whether a tag that is there may be pointed to another manifest. Absent: it may. */
-  readonly mayMove?: (tag: Tag) => boolean;
+  /** Why a tag that is there may not be pointed to another manifest; `undefined` if it may. Absent: it may. */
+  readonly whyNotMove?: (tag: Tag) => TagRefusal | undefined;
 }
+
+export type TagRefusal = 'tagImmutable' | 'tagTaken';
 
 export interface TagPrecondition {
   /** The tag points to one of these; with `any`, it exists. */
@@ -43,12 +46,12 @@ export interface Manifests {
   get(repository: RepositoryName, reference: Reference): Promise<StoredManifest>;
   /**
    * Keeps a manifest, exactly as it is, and points the tags to it. Throws `manifestInvalid`, `manifestTooLarge`,
-   * `manifestBlobUnknown`, `digestMismatch`, `preconditionFailed`, `denied`; nothing is visible then.
+   * `manifestBlobUnknown`, `digestMismatch`, `preconditionFailed`, `tagImmutable`, `tagTaken`; nothing is visible then.
    */
   put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest>;
   /**
-   * Removes a tag, or a manifest with all tags on it. Throws `manifestUnknown`, and `denied` with nothing removed if one of the
-   * tags may not be removed.
+   * Removes a tag, or a manifest with all tags on it. Throws `manifestUnknown`, and `tagImmutable` or `denied` with nothing removed if one of the
+   * tags may not be removed, or the manifest is a part of what is under a tag that may not be.
    */
   remove(repository: RepositoryName, reference: Reference, mayRemove?: (tag: Tag) => boolean): Promise<void>;
 }
@@ -58,6 +61,7 @@ export interface ManifestsDependencies {
   readonly tags: Tags;
   readonly referrers: Referrers;
   readonly rules: ManifestRules;
+  readonly isHeld: IsHeld;
   /** Guards what a repository refers to: manifests come in shared, deletes are alone. */
   readonly locks: Locks;
 }
@@ -65,7 +69,9 @@ export interface ManifestsDependencies {
 /** Tags of a manifest that are removed at the same time. */
 const REMOVED_AT_ONCE = 8;
 
-export function createManifests({ stored, tags, referrers, rules, locks }: ManifestsDependencies): Manifests {
+export function createManifests(dependencies: ManifestsDependencies): Manifests {
+  const { stored, tags, referrers, rules, isHeld, locks } = dependencies;
+
   async function digestFor(repository: RepositoryName, reference: Reference): Promise<Digest | undefined> {
     return reference.kind === 'digest' ? reference.digest : tags.resolve(repository, reference.tag);
   }
@@ -104,14 +110,15 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     repository: RepositoryName,
     names: readonly Tag[],
     digest: Digest,
-    { precondition, mayMove }: Pick<ManifestPush, 'precondition' | 'mayMove'>,
+    { precondition, whyNotMove }: Pick<ManifestPush, 'precondition' | 'whyNotMove'>,
   ): Promise<void> {
-    if (precondition === undefined && mayMove === undefined) return;
+    if (precondition === undefined && whyNotMove === undefined) return;
     for (const tag of names) {
       const current = await tags.resolve(repository, tag);
       if (precondition !== undefined) holdTo(precondition, current);
       const moves = current !== undefined && current !== digest;
-      if (moves && mayMove?.(tag) === false) throw new RegistryError('denied', { detail: { tag } });
+      const refusal = moves ? whyNotMove?.(tag) : undefined;
+      if (refusal !== undefined) throw new RegistryError(refusal, { detail: { tag } });
     }
   }
 
@@ -120,7 +127,7 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     mayRemove: ((tag: Tag) => boolean) | undefined,
   ): Promise<void> {
     const kept = mayRemove && names.find((tag) => !mayRemove(tag));
-    if (kept !== undefined) throw new RegistryError('denied', { detail: { tag: kept } });
+    if (kept !== undefined) throw new RegistryError('tagImmutable', { detail: { tag: kept } });
   }
 
   async function removeManifest(
@@ -134,6 +141,9 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     const subject = found?.manifest?.subject?.digest;
     const tagged = await tags.on(repository, digest);
     await requireRemovable(tagged, mayRemove);
+    if (mayRemove !== undefined && (await isHeld(repository, digest, (tag) => !mayRemove(tag)))) {
+      throw new RegistryError('denied', { detail: { digest } });
+    }
     // The tags go first: whatever interrupts this, none is left that points nowhere.
     await pMap(tagged, (tag) => tags.remove(repository, tag), { concurrency: REMOVED_AT_ONCE });
     // Somebody who got the repository meanwhile may have tagged it again.
@@ -160,7 +170,7 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
     },
 
     async put(repository, push) {
-      const { reference, bytes, mediaType, tags: furtherTags = [], precondition, mayMove } = push;
+      const { reference, bytes, mediaType, tags: furtherTags = [], precondition, whyNotMove } = push;
       if (bytes.length > MAX_MANIFEST_SIZE) throw new RegistryError('manifestTooLarge');
       const digest = digestOfPush(reference, bytes);
       const manifest = parseManifest(bytes, mediaType);
@@ -170,7 +180,7 @@ export function createManifests({ stored, tags, referrers, rules, locks }: Manif
         await lease.confirm();
         return holding(repository, names, async (leases) => {
           await requireMovable(repository, names, digest, {
-            ...(mayMove && { mayMove }),
+            ...(whyNotMove && { whyNotMove }),
             ...(precondition && reference.kind === 'tag' && { precondition }),
           });
           const pushed = await keep(repository, digest, bytes, manifest);

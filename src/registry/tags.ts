@@ -29,6 +29,8 @@ export interface Tags {
   page(repository: RepositoryName, limit?: number, after?: string): Promise<TagPage>;
   /** Removes the tag and nothing else. */
   remove(repository: RepositoryName, tag: Tag): Promise<void>;
+  /** Every tag, also one that points nowhere; in one look. */
+  names(repository: RepositoryName): Promise<readonly Tag[]>;
   /** Every tag that points to the manifest. */
   on(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]>;
 }
@@ -78,6 +80,10 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     }
   }
 
+  async function names(repository: RepositoryName): Promise<readonly Tag[]> {
+    return tagsAmong(await driver.list(tagsKey(repository)));
+  }
+
   async function remove(repository: RepositoryName, tag: Tag): Promise<void> {
     seenPointing.delete(tagCurrentLink(repository, tag));
     await driver.delete(tagKey(repository, tag));
@@ -100,8 +106,10 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
       return { tags: found.slice(0, limit), more: found.length > limit };
     },
 
+    names,
+
     async on(repository, digest) {
-      const all = tagsAmong(await driver.list(tagsKey(repository)));
+      const all = await names(repository);
       const targets = await pMap(all, (tag) => resolve(repository, tag), { concurrency: concurrentReads });
       return all.filter((_, index) => targets[index] === digest);
     },

@@ -1,4 +1,5 @@
 // The registry over a store of its own, listening on loopback for the time of one test. What it logs is kept.
+import type { RequestListener } from 'node:http';
 import { pino } from 'pino';
 import request from 'supertest';
 import { stringify } from 'yaml';
@@ -18,6 +19,8 @@ export type Http = ReturnType<typeof request.agent>;
 export interface TestRegistry {
   readonly http: Http;
   readonly port: number;
+  /** For a server of another kind in front of the same registry. */
+  readonly listener: RequestListener;
   /** The store underneath, to look at and to damage. */
   readonly driver: StorageDriver;
   /** Who may do what; with accounts of its own, those too. */
@@ -53,14 +56,20 @@ export async function openRegistry(
   const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
   cleaner.after(async () => void (await server.close(0)));
   const port = server.port ?? 0;
-  const http = request
-    .agent(`http://127.0.0.1:${port}`)
-    .redirects(0)
-    .buffer(true)
-    .parse(collect)
-    // Bytes are sent as they are, also where the type says JSON.
-    .serialize((body: string) => body);
-  return { http, port, driver, logLines, access };
+  return { http: clientOf(`http://127.0.0.1:${port}`), port, listener, driver, logLines, access };
+}
+
+/** @param tls the authority that is believed, and the client's own certificate */
+export function clientOf(origin: string, tls: request.AgentOptions = {}): Http {
+  return (
+    request
+      .agent(origin, tls)
+      .redirects(0)
+      .buffer(true)
+      .parse(collect)
+      // Bytes are sent as they are, also where the type says JSON.
+      .serialize((body: string) => body)
+  );
 }
 
 function configurationOf(settings: NonNullable<TestRegistryOptions['settings']>) {

@@ -11,7 +11,11 @@ export interface Certificates {
   readonly files: { readonly ca: string; readonly certificate: string; readonly key: string };
 }
 
-export async function makeCertificates(cleaner: Cleaner): Promise<Certificates> {
+/** @param names what else the server is called, as OpenSSL takes it: `IP:...`, `DNS:...` */
+export async function makeCertificates(
+  cleaner: Cleaner,
+  names: readonly string[] = [],
+): Promise<Certificates> {
   const directory = await privateDirectory('certificates', cleaner);
   const at = (name: string) => join(directory, name);
   const files = { ca: at('ca.pem'), certificate: at('server.pem'), key: at('server.key') };
@@ -19,7 +23,7 @@ export async function makeCertificates(cleaner: Cleaner): Promise<Certificates> 
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   await run('req', '-x509', ...newKey, '-subj', '/CN=tests', '-keyout', at('ca.key'), '-out', files.ca);
   await run('req', ...newKey, '-subj', '/CN=server', '-keyout', files.key, '-out', at('server.csr'));
-  await writeFile(at('extensions'), 'subjectAltName=IP:127.0.0.1,DNS:localhost');
+  await writeFile(at('extensions'), `subjectAltName=${['IP:127.0.0.1', 'DNS:localhost', ...names].join()}`);
   await run(
     ...['x509', '-req', '-in', at('server.csr'), '-CA', files.ca, '-CAkey', at('ca.key'), '-CAcreateserial'],
     ...['-extfile', at('extensions'), '-out', files.certificate],

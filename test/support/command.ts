@@ -8,6 +8,8 @@ export interface CommandOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Milliseconds after which a hanging program is killed. */
   readonly limit?: number;
+  /** What the program reads from its standard input; nothing if absent. */
+  readonly input?: string;
 }
 
 export interface CommandResult {
@@ -47,10 +49,13 @@ export async function tryCommand(
   const child = spawn(program, parameters, {
     cwd: options.directory,
     env: { ...process.env, ...options.environment },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     timeout: options.limit ?? HANGING_MS,
     killSignal: 'SIGKILL',
   });
+  // A program that does not read its input closes it.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);

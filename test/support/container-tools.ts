@@ -8,6 +8,11 @@ import type { Program } from './system-packages.ts';
 export interface ContainerTools {
   /** Where the tools keep everything, and where a test may put its files. */
   readonly directory: string;
+  /** How each program is called, before its own words. */
+  readonly commands: { readonly [program in 'podman' | 'buildah' | 'skopeo']: readonly string[] };
+  readonly environment: NodeJS.ProcessEnv;
+  /** Where logins are kept. */
+  readonly loginFile: string;
   /** Each runs the program, which has to succeed. */
   podman(...parameters: readonly string[]): Promise<CommandResult>;
   buildah(...parameters: readonly string[]): Promise<CommandResult>;
@@ -51,6 +56,9 @@ export async function createContainerTools(cleaner: Cleaner): Promise<ContainerT
   const buildah = ['buildah', ...storage];
   return {
     directory,
+    commands: { podman, buildah, skopeo: ['skopeo'] },
+    environment,
+    loginFile: environment.REGISTRY_AUTH_FILE,
     podman: (...parameters) => runCommand([...podman, ...parameters], { environment }),
     buildah: (...parameters) => runCommand([...buildah, ...parameters], { environment }),
     skopeo: (...parameters) => runCommand(['skopeo', ...parameters], { environment }),

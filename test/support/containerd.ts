@@ -1,7 +1,7 @@
 // A containerd of the test's own, and `ctr` to talk to it.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CommandResult, runCommand } from './command.ts';
+import { type CommandResult, runCommand, tryCommand } from './command.ts';
 import { type Cleaner, inReverse, privateDirectory, startDaemon } from './processes.ts';
 import { findProgram } from './system-packages.ts';
 
@@ -10,6 +10,8 @@ export interface Containerd {
   readonly address: string;
   /** Runs `ctr`, which has to succeed. */
   ctr(...parameters: readonly string[]): Promise<CommandResult>;
+  /** Runs `ctr`, which may fail. */
+  tryCtr(...parameters: readonly string[]): Promise<CommandResult>;
 }
 
 /** Starts a containerd that shares nothing with one the machine may have. Needs root. */
@@ -29,6 +31,7 @@ export async function startContainerd(cleaner: Cleaner): Promise<Containerd> {
   return {
     address,
     ctr: (...parameters) => runCommand([...ctr, '--namespace', 'berth-test', ...parameters]),
+    tryCtr: (...parameters) => tryCommand([...ctr, '--namespace', 'berth-test', ...parameters]),
   };
 }
 

@@ -11,6 +11,7 @@ const packageOf = {
   containerd: 'containerd',
   crun: 'crun',
   ctr: 'containerd',
+  curl: 'curl',
   docker: 'docker.io',
   'docker-compose': 'docker-compose',
   'docker-registry': 'docker-registry',
@@ -25,6 +26,7 @@ const packageOf = {
   strace: 'strace',
   tar: 'tar',
   umount: 'mount',
+  unshare: 'util-linux',
   wrk: 'wrk',
 } as const;
 

@@ -3,16 +3,20 @@ import type { Caller } from '../caller.ts';
 import { isWithinLimits } from './actions.ts';
 import type { Policy } from './policy.ts';
 
-/** There are no accounts: everybody may do everything, as in the `registry` image without `auth`. */
+/**
+ * There are no accounts: everybody may do everything, as in the `registry` image without `auth`. Nobody is an administrator,
+ * or immutable tags would be so for nobody.
+ */
 export const openPolicy: Policy = {
-  may: () => true,
+  may: (_caller, action) => action !== 'admin',
   isImmutable: () => false,
   mayList: () => true,
 };
 
 /**
- * Whoever has a password, a robot's secret or a certificate may do everything but administration, as in the `registry`
- * image with htpasswd. A token of an outside issuer is worth nothing without a rule, since anybody may have one.
+ * Whoever has a password or a robot's secret may do everything but administration, as in the `registry` image with htpasswd. A
+ * certificate without them may nothing, as there: it is a name in rules only. Nor may a token of an outside issuer, since
+ * anybody may have one.
  */
 export const accountsPolicy: Policy = {
   may(caller, action, repository) {
@@ -25,5 +29,5 @@ export const accountsPolicy: Policy = {
 };
 
 function isTrusted({ kind }: Caller): boolean {
-  return kind !== 'anonymous' && kind !== 'federated';
+  return kind === 'account' || kind === 'robot';
 }

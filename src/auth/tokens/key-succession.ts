@@ -27,7 +27,8 @@ export function isPast(key: SigningKey, keys: readonly SigningKey[], tokenLife: 
   return now.getTime() > succeededAt + PUBLISHED_BEFORE_MS + (tokenLife + LEEWAY_SECONDS) * 1000;
 }
 
-function newestFirst(left: SigningKey, right: SigningKey): number {
+/** In which order keys take over, the last one first. */
+export function newestFirst(left: SigningKey, right: SigningKey): number {
   const later = right.signsFrom.getTime() - left.signsFrom.getTime();
   if (later !== 0) return later;
   return left.kid < right.kid ? -1 : 1;

@@ -41,8 +41,16 @@ const recordSchema = z.strictObject({
   expiresAt: z.iso.datetime().transform((text) => new Date(text)),
 });
 
-/** @param life in seconds */
-export function createRefreshTokens(driver: StorageDriver, life: number, now: () => Date): RefreshTokens {
+/**
+ * @param life in seconds
+ * @param tidies whether a token that has run out is removed when it is shown
+ */
+export function createRefreshTokens(
+  driver: StorageDriver,
+  life: number,
+  now: () => Date,
+  tidies: boolean,
+): RefreshTokens {
   async function readRecord(name: string): Promise<RefreshRecord | undefined> {
     try {
       const { data } = recordSchema.safeParse(parseJson(await driver.read(keyOf(name))));
@@ -68,7 +76,7 @@ export function createRefreshTokens(driver: StorageDriver, life: number, now: ()
       // Found by its hash: how long that takes tells nothing of a token that there is.
       const record = await readRecord(nameOf(token));
       if (record === undefined || now() < record.expiresAt) return record;
-      await removeRecord(nameOf(token));
+      if (tidies) await removeRecord(nameOf(token));
       return undefined;
     },
     async remove(token) {

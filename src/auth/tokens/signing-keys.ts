@@ -6,7 +6,7 @@ import type { StorageDriver } from '../../../storage-drivers/driver.ts';
 import { isKeyNotFound } from '../../../storage-drivers/errors.ts';
 import { authKey } from '../../registry/layout.ts';
 import type { VerificationKey } from './algorithms.ts';
-import { isPast, PUBLISHED_BEFORE_MS, signerAt } from './key-succession.ts';
+import { isPast, newestFirst, PUBLISHED_BEFORE_MS, signerAt } from './key-succession.ts';
 import {
   formatKeyRecord,
   generateSigningKey,
@@ -27,6 +27,8 @@ export interface SigningKeys {
 }
 
 export interface StoredSigningKeys extends SigningKeys {
+  /** Every key that is kept, the newest first. */
+  all(): Promise<readonly KeptKey[]>;
   /**
    * Makes a key that begins to sign in two minutes, when every replica knows it. The old one verifies until its last token has
    * run out; keys for which that is so are removed. Resolves to the new key.
@@ -35,6 +37,11 @@ export interface StoredSigningKeys extends SigningKeys {
   /** Distrusts a key at once, for one that became known: its tokens are refused within half a minute everywhere. */
   remove(kid: string): Promise<void>;
 }
+
+/** `waits`: published, and yet to sign. `verifies`: another one signs now. `past`: and its last token has run out. */
+export type KeyState = 'waits' | 'signs' | 'verifies' | 'past';
+
+export type KeptKey = Pick<SigningKey, 'kid' | 'algorithm' | 'signsFrom'> & { readonly state: KeyState };
 
 export type PublicJwk = Readonly<Record<string, unknown>>;
 
@@ -45,6 +52,11 @@ export interface SigningKeysDependencies {
   readonly algorithm?: SigningAlgorithm;
   /** How long the tokens live that are signed, in seconds. */
   readonly tokenLife: number;
+  /**
+   * Whether a store without a key is given one, to sign with.
+   * @default true
+   */
+  readonly makesFirst?: boolean;
   readonly now?: () => Date;
 }
 
@@ -56,7 +68,8 @@ const KEY_ID = /^[A-Za-z0-9_-]{43}$/;
 
 /** Reads the keys, and makes the first one if there is none. Throws SigningKeyError, and what the store throws. */
 export async function openSigningKeys(dependencies: SigningKeysDependencies): Promise<StoredSigningKeys> {
-  const { driver, algorithm = 'ES256', tokenLife, now = () => new Date() } = dependencies;
+  const { driver, algorithm = 'ES256', tokenLife } = dependencies;
+  const { makesFirst = true, now = () => new Date() } = dependencies;
   let keys: ReadonlyMap<string, SigningKey> = new Map();
   let listedAt = Number.NEGATIVE_INFINITY;
   let lookedForUnknownAt = Number.NEGATIVE_INFINITY;
@@ -64,8 +77,8 @@ export async function openSigningKeys(dependencies: SigningKeysDependencies): Pr
   let making: Promise<SigningKey> | undefined;
 
   await list();
-  await signer();
-  return { signer, find, jwks, rotate, remove };
+  if (makesFirst) await signer();
+  return { signer, find, jwks, all, rotate, remove };
 
   async function find(kid: string): Promise<VerificationKey | undefined> {
     await listIfOlderThan(LIST_EVERY_MS);
@@ -91,6 +104,24 @@ export async function openSigningKeys(dependencies: SigningKeysDependencies): Pr
     await listForUnknown();
     const all = [...keys.values()];
     return { keys: all.filter((key) => !isPast(key, all, tokenLife, now())).map(publicJwk) };
+  }
+
+  async function all(): Promise<readonly KeptKey[]> {
+    await listAnew();
+    const known = [...keys.values()];
+    const time = now();
+    const signing = signerAt(known, algorithm, time);
+    const stateOf = (key: SigningKey): KeyState => {
+      if (key === signing) return 'signs';
+      if (key.algorithm === algorithm && key.signsFrom > time) return 'waits';
+      return isPast(key, known, tokenLife, time) ? 'past' : 'verifies';
+    };
+    return known.sort(newestFirst).map((key) => ({
+      kid: key.kid,
+      algorithm: key.algorithm,
+      signsFrom: key.signsFrom,
+      state: stateOf(key),
+    }));
   }
 
   async function rotate(): Promise<SigningKey> {

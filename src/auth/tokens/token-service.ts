@@ -29,6 +29,11 @@ export interface TokenServiceDependencies {
   readonly tokenLife: number;
   /** In seconds. */
   readonly refreshLife: number;
+  /**
+   * Nothing is written to the store: there are no new refresh tokens, and those that ended stay where they are.
+   * @default false
+   */
+  readonly readOnly?: boolean;
   readonly now?: () => Date;
 }
 
@@ -87,9 +92,11 @@ const ASKED: ReadonlyMap<ScopeAction, readonly Action[]> = new Map<ScopeAction, 
 ]);
 
 export function createTokenService(dependencies: TokenServiceDependencies): TokenService {
-  const { keys, driver, permitOf, describe, issuer, service, tokenLife, refreshLife } = dependencies;
-  const { now = () => new Date() } = dependencies;
-  const refreshTokens = createRefreshTokens(driver, refreshLife, now);
+  const { keys, driver, permitOf, describe, issuer, service, refreshLife } = dependencies;
+  // Clients read expires_in as a whole number.
+  const tokenLife = Math.floor(dependencies.tokenLife);
+  const { readOnly = false, now = () => new Date() } = dependencies;
+  const refreshTokens = createRefreshTokens(driver, refreshLife, now, !readOnly);
   const remembered = new LRUCache<string, Remembered>({ max: MOST_REMEMBERED });
 
   async function recall(mark: string): Promise<Permit | undefined> {
@@ -127,7 +134,7 @@ export function createTokenService(dependencies: TokenServiceDependencies): Toke
       if (token.length > MAX_TOKEN_LENGTH) {
         throw new RegistryError('parameterInvalid', { detail: 'too many scopes for one token' });
       }
-      const refreshToken = offline ? await makeRefreshToken(proof, clientId) : undefined;
+      const refreshToken = offline && !readOnly ? await makeRefreshToken(proof, clientId) : undefined;
       return {
         token,
         access_token: token,
@@ -174,7 +181,7 @@ export function createTokenService(dependencies: TokenServiceDependencies): Toke
       if (record === undefined || record.service !== wanted || wanted !== service) return undefined;
       const proof = await describe(record.kind, record.name);
       if (proof?.secretVersion === record.secretVersion) return proof;
-      await refreshTokens.remove(token);
+      if (!readOnly) await refreshTokens.remove(token);
       return undefined;
     },
     revoke: refreshTokens.remove,

@@ -1,7 +1,7 @@
 // Manifests (distribution-spec end-3, end-7, end-9).
 import { RegistryError } from '../../registry/errors.ts';
 import { MAX_MANIFEST_SIZE } from '../../registry/manifest.ts';
-import type { Manifests, TagPrecondition } from '../../registry/manifests.ts';
+import type { Manifests, TagPrecondition, TagRefusal } from '../../registry/manifests.ts';
 import { essenceOf } from '../../registry/media-types.ts';
 import { parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
 import { parseReference, parseTag, type Reference, type Tag } from '../../registry/reference.ts';
@@ -49,6 +49,11 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
     return !isImmutable(repository, tag) || permitOf(ctx).may('admin', repository);
   }
 
+  function whyNotMove(ctx: RequestContext, repository: RepositoryName, tag: Tag): TagRefusal | undefined {
+    if (!permitOf(ctx).may('overwrite', repository)) return 'tagTaken';
+    return mayChange(ctx, repository, tag) ? undefined : 'tagImmutable';
+  }
+
   return {
     async get(ctx) {
       const repository = parseRepositoryName(parameter(ctx, 'name'));
@@ -76,7 +81,7 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
         tags,
         ...(!TYPES_THAT_SAY_NOTHING.includes(mediaType) && { mediaType }),
         ...(precondition && { precondition }),
-        mayMove: (tag) => permitOf(ctx).may('overwrite', repository) && mayChange(ctx, repository, tag),
+        whyNotMove: (tag) => whyNotMove(ctx, repository, tag),
       });
       ctx.set('Location', locations.manifest(repository, digest));
       ctx.set('Docker-Content-Digest', digest);

@@ -1,6 +1,7 @@
 // One line a request, written when the last byte of the answer has left or the connection is gone.
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
+import { printable } from '../../auth/audit.ts';
 import type { RequestContext, RequestState } from '../context.ts';
 import { hostOf, isAnswered } from '../protocol.ts';
 
@@ -30,7 +31,7 @@ export function accessLog(log: Logger, { everyRequest }: AccessLogSettings): Mid
 
 /** The field names of the `registry` image. The query is left out: it may hold what is nobody's business. */
 function describe(ctx: RequestContext, status: number, durationMs: number): object {
-  const { id, remoteAddress, refusal, streamed } = ctx.state;
+  const { id, remoteAddress, permit, refusal, streamed } = ctx.state;
   const { name, reference, digest, session } = ctx.params ?? {};
   return {
     'http.request.id': id,
@@ -48,6 +49,7 @@ function describe(ctx: RequestContext, status: number, durationMs: number): obje
     'vars.reference': reference,
     'vars.digest': digest,
     'vars.uuid': session,
+    ...(permit && permit.caller.name !== '' && { 'auth.user.name': printable(permit.caller.name) }),
     ...(refusal && { 'err.code': refusal.code, 'err.message': refusal.message }),
   };
 }

@@ -13,20 +13,36 @@ export function closeAfterRefusal(): Middleware<RequestState> {
     await next();
     const { req, res } = ctx;
     if (req.complete || hasEmptyBody(req)) return;
-    onceSent(res, () => drain(req));
+    const rest = drain(req);
+    if (res.writableFinished) rest.answered();
+    else onceSent(res, rest.answered);
   };
 }
 
-/** Closing at once, with unread bytes waiting, would reset the connection and take the answer with it. */
-function drain(req: IncomingMessage): void {
+/**
+ * Reads from now on, so that every byte counts: what nobody has begun to read when the answer is sent, Node reads to its end
+ * and throws away. Closing before the answer is sent, or with unread bytes waiting, would take the answer with it.
+ */
+function drain(req: IncomingMessage): { readonly answered: () => void } {
   let received = 0;
-  const cut = () => cutRest(req);
-  // If the connection ends before, there is nothing left to cut; nobody waits for the timer then.
-  const timer = setTimeout(cut, LONGEST_MS).unref();
+  let isAnswered = false;
+  let timer: NodeJS.Timeout | undefined;
   req.once('end', () => clearTimeout(timer));
   req.on('data', (chunk: Buffer) => {
     received += chunk.length;
-    if (received > MOST_BYTES) cut();
+    if (received <= MOST_BYTES) return;
+    if (isAnswered) cutRest(req);
+    else req.pause();
   });
   req.resume();
+  req.read(0);
+  return {
+    answered() {
+      isAnswered = true;
+      if (req.complete) return;
+      if (received > MOST_BYTES) cutRest(req);
+      // If the connection ends before, there is nothing left to cut; nobody waits for the timer then.
+      else timer = setTimeout(() => cutRest(req), LONGEST_MS).unref();
+    },
+  };
 }

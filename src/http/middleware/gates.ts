@@ -12,10 +12,14 @@ export function onlyWhenHealthy(failing: () => readonly string[]): Middleware<Re
   };
 }
 
-/** Lets reads through and nothing else (`storage.maintenance.readonly`). */
-export function onlyReads(): Middleware<RequestState> {
+/**
+ * Lets reads through and nothing else (`storage.maintenance.readonly`).
+ * @param formPaths where a form asks for something and changes nothing
+ */
+export function onlyReads(formPaths: readonly string[]): Middleware<RequestState> {
   return async function onlyReads(ctx, next) {
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+    const isForm = ctx.method === 'POST' && formPaths.includes(ctx.path);
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD' && !isForm) {
       ctx.set('Allow', 'GET, HEAD');
       throw new RegistryError('readOnly');
     }

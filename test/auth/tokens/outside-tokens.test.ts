@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,61 +33,43 @@ interface Issued {
   readonly key: ReturnType<typeof createPrivateKey>;
 }
 
-/** A certificate with a key of its own; without an issuer it has signed itself. Valid from 2026-01-01 for a year if not said else. */
+/** A certificate with a key of its own; without an issuer it has signed itself. Valid from this moment on. */
 async function issue(
   name: string,
   options: {
     readonly by?: string;
     readonly extensions?: string;
     readonly rsa?: true;
-    readonly from?: string;
-    readonly to?: string;
+    readonly days?: number;
   } = {},
 ): Promise<Issued> {
-  const {
-    by,
-    extensions = 'basicConstraints=critical,CA:TRUE',
-    rsa,
-    from = '20260101000000Z',
-    to = '20270101000000Z',
-  } = options;
+  const { by, extensions = 'basicConstraints=critical,CA:TRUE', rsa, days = 30 } = options;
   const newKey = rsa ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
-  await openssl(
-    'req',
-    '-newkey',
-    ...newKey,
-    '-nodes',
-    '-subj',
-    `/CN=${name}`,
-    '-keyout',
-    at(`${name}.key`),
-    '-out',
-    at(`${name}.csr`),
-  );
-  await writeFile(at(`${name}.ext`), extensions);
+  const [key, csr, ext, pem] = ['key', 'csr', 'ext', 'pem'].map((end) => at(`${name}.${end}`));
+  assert.ok(key && csr && ext && pem);
+  await openssl('req', '-newkey', ...newKey, '-nodes', '-subj', `/CN=${name}`, '-keyout', key, '-out', csr);
+  await writeFile(ext, extensions);
   const signer =
     by === undefined
-      ? ['-signkey', at(`${name}.key`)]
+      ? ['-signkey', key]
       : ['-CA', at(`${by}.pem`), '-CAkey', at(`${by}.key`), '-CAcreateserial'];
-  await openssl(
-    'x509',
-    '-req',
-    '-in',
-    at(`${name}.csr`),
-    ...signer,
-    '-extfile',
-    at(`${name}.ext`),
-    '-not_before',
-    from,
-    '-not_after',
-    to,
-    '-out',
-    at(`${name}.pem`),
-  );
+  await openssl('x509', '-req', '-in', csr, ...signer, '-extfile', ext, '-days', String(days), '-out', pem);
   return {
-    certificate: new X509Certificate(await readFile(at(`${name}.pem`))),
-    key: createPrivateKey(await readFile(at(`${name}.key`))),
+    certificate: new X509Certificate(await readFile(pem)),
+    key: createPrivateKey(await readFile(key)),
   };
+}
+
+const HOUR_MS = 3_600_000;
+
+/** A moment some hours after the certificate begins. */
+const hoursInto = ({ certificate }: Issued, hours: number) =>
+  new Date(certificate.validFromDate.getTime() + hours * HOUR_MS);
+
+/** Claims that are right at that moment. */
+function claimsAt(time: Date): Record<string, unknown> {
+  const begin = time.getTime() / 1000;
+  return claims({ iat: begin, nbf: begin, exp: begin + 300 });
 }
 
 const leafOf = 'basicConstraints=CA:FALSE';
@@ -118,7 +100,6 @@ after(() => rm(directory, { recursive: true }));
 
 describe('ids of keys', () => {
   test('are those of RFC 7638, by its own example', () => {
-    const { createPublicKey } = process.getBuiltinModule('node:crypto');
     const n =
       '0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw';
     const key = createPublicKey({ format: 'jwk', key: { kty: 'RSA', n, e: 'AQAB' } });
@@ -159,13 +140,17 @@ describe('a bundle of certificates', () => {
   });
 
   test('whose certificate has run out still names a key, but proves no chain', async () => {
-    const root = await issue('old', { from: '20200101000000Z', to: '20210101000000Z' });
+    const root = await issue('old', { days: 1 });
     const leaf = await issue('old-leaf', { by: 'old', extensions: leafOf });
-    const tokens = await open({ rootcertbundle: await bundle('old-bundle.pem', root) });
-    const keyid = String(thumbprint(root.certificate.publicKey));
-    assert.notEqual(await tokens.permit(signed(root.key, {}, { algorithm: 'ES256', keyid })), undefined);
+    const time = hoursInto(root, 48);
+    const tokens = await open({ rootcertbundle: await bundle('old-bundle.pem', root) }, () => time);
+    const kid = String(thumbprint(root.certificate.publicKey));
+    assert.notEqual(
+      await tokens.permit(signParts({ alg: 'ES256', kid }, claimsAt(time), root.key)),
+      undefined,
+    );
     const header = { alg: 'ES256', x5c: x5c(leaf) };
-    assert.equal(await tokens.permit(signParts(header, claims(), leaf.key)), undefined);
+    assert.equal(await tokens.permit(signParts(header, claimsAt(time), leaf.key)), undefined);
   });
 });
 
@@ -178,9 +163,10 @@ describe('a chain in a token (T05)', () => {
     });
     const leaf = await issue('leaf', { by: 'middle', extensions: leafOf });
     const direct = await issue('direct', { by: 'root', extensions: leafOf });
-    const tokens = await open({ rootcertbundle: await bundle('root-bundle.pem', root) });
+    let time = hoursInto(direct, 1);
+    const tokens = await open({ rootcertbundle: await bundle('root-bundle.pem', root) }, () => time);
     const permit = (key: Issued, ...chain: readonly Issued[]) =>
-      tokens.permit(signParts({ alg: 'ES256', x5c: x5c(...chain) }, claims(), key.key));
+      tokens.permit(signParts({ alg: 'ES256', x5c: x5c(...chain) }, claimsAt(time), key.key));
 
     assert.notEqual(await permit(root, root), undefined);
     assert.notEqual(await permit(direct, direct), undefined);
@@ -194,33 +180,38 @@ describe('a chain in a token (T05)', () => {
     assert.equal(await permit(stranger, direct), undefined, 'the key is that of another certificate');
     assert.equal(await permit(leaf, leaf, middle, middle, middle, middle, middle), undefined, 'too long');
 
-    const expired = await issue('expired', {
-      by: 'root',
-      extensions: leafOf,
-      from: '20250101000000Z',
-      to: '20260101000000Z',
-    });
-    const future = await issue('future', { by: 'root', extensions: leafOf, from: '20260701000000Z' });
-    assert.equal(await permit(expired, expired), undefined);
-    assert.equal(await permit(future, future), undefined);
-
     const notCa = await issue('under-leaf', { by: 'direct', extensions: leafOf });
     assert.equal(await permit(notCa, notCa, direct), undefined, 'a leaf is no authority');
-    await issue('deeper', { by: 'middle' });
     const deeper = await issue('deeper', { by: 'middle' });
     const tooDeep = await issue('too-deep', { by: 'deeper', extensions: leafOf });
     assert.equal(await permit(tooDeep, tooDeep, deeper, middle), undefined, 'the path was to end before');
+
+    const short = await issue('short', { by: 'root', extensions: leafOf, days: 1 });
+    assert.notEqual(await permit(short, short), undefined);
+    time = hoursInto(short, 25);
+    assert.equal(await permit(short, short), undefined, 'its time is over');
+    assert.notEqual(await permit(direct, direct), undefined);
+    time = hoursInto(root, -1);
+    assert.equal(await permit(direct, direct), undefined, 'its time has not come');
   });
 
   test('that leads nowhere is not made up for by the name of a key', async () => {
     const root = await issue('root-b');
     const attacker = await issue('attacker');
-    const tokens = await open({ rootcertbundle: await bundle('root-b-bundle.pem', root) });
+    const time = hoursInto(attacker, 1);
+    const tokens = await open({ rootcertbundle: await bundle('root-b-bundle.pem', root) }, () => time);
     const kid = String(thumbprint(root.certificate.publicKey));
     const header = { alg: 'ES256', kid, x5c: x5c(attacker) };
-    assert.equal(await tokens.permit(signParts(header, claims(), attacker.key)), undefined);
+    assert.equal(await tokens.permit(signParts(header, claimsAt(time), attacker.key)), undefined);
+    assert.notEqual(
+      await tokens.permit(signParts({ alg: 'ES256', kid }, claimsAt(time), root.key)),
+      undefined,
+    );
     for (const chain of [['AAAA'], ['!'], [`${x5c(root)[0]} `]]) {
-      assert.equal(await tokens.permit(signParts({ ...header, x5c: chain }, claims(), root.key)), undefined);
+      assert.equal(
+        await tokens.permit(signParts({ ...header, x5c: chain }, claimsAt(time), root.key)),
+        undefined,
+      );
     }
   });
 
