@@ -1,4 +1,5 @@
 // Logins with a password or another secret, limited in their failures and told to the audit log.
+import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { RegistryError } from '../registry/errors.ts';
@@ -24,7 +25,38 @@ export interface LimitedLoginsDependencies {
 const TOLD_AGAIN_MS = 3_600_000;
 const MOST_TOLD = 10_000;
 
+/** Different secrets for one account that one address may have checked at the same time; failures count when they are known. */
+const MOST_GUESSES_AT_ONCE = 10;
+const WAIT_FOR_GUESSES_SECONDS = 1;
+
 export function createLimitedLogins({ verify, limit, audit }: LimitedLoginsDependencies): LimitedLogins {
+  const key = randomBytes(32);
+  const guesses = new Map<string, Map<string, number>>();
+
+  /** Whoever shows one secret with many requests at once makes one guess. Throws `tooManyRequests` before there are too many. */
+  async function guessing<T>(
+    name: string,
+    secret: string,
+    address: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const pair = JSON.stringify([name, address]);
+    const guess = createHmac('sha256', key).update(secret).digest('base64');
+    const running = guesses.get(pair) ?? new Map<string, number>();
+    if (!running.has(guess) && running.size >= MOST_GUESSES_AT_ONCE) {
+      throw new RegistryError('tooManyRequests', { retryAfterSeconds: WAIT_FOR_GUESSES_SECONDS });
+    }
+    guesses.set(pair, running.set(guess, (running.get(guess) ?? 0) + 1));
+    try {
+      return await work();
+    } finally {
+      const left = (running.get(guess) ?? 1) - 1;
+      if (left > 0) running.set(guess, left);
+      else running.delete(guess);
+      if (running.size === 0) guesses.delete(pair);
+    }
+  }
+
   const told = new LRUCache<string, true>({ max: MOST_TOLD, ttl: TOLD_AGAIN_MS });
 
   function tellOnce({ caller }: Proof, address: string): void {
@@ -41,7 +73,7 @@ export function createLimitedLogins({ verify, limit, audit }: LimitedLoginsDepen
         audit.warn({ event: 'login limited', name: printable(name), address }, 'login not tried');
         throw new RegistryError('tooManyRequests', { retryAfterSeconds: wait });
       }
-      const login = await verify(name, secret);
+      const login = await guessing(name, secret, address, () => verify(name, secret));
       if (login === undefined) {
         limit.failed(name, address);
         audit.warn({ event: 'login failed', name: printable(name), address }, 'login failed');
