@@ -51,7 +51,8 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
     const challenge = isFinal
       ? undefined
       : gatekeeper.challenge({ scopes, origin: originOf(ctx.req), ...(fault && { fault }) });
-    const reason = challenge === undefined ? 'denied' : 'unauthorized';
+    const isWrongLogin = permit === undefined && /^basic /i.test(ctx.get('Authorization'));
+    const reason = challenge === undefined ? 'denied' : isWrongLogin ? 'loginWrong' : 'unauthorized';
     if (permit !== undefined) tell(ctx, scopes, permit.caller, reason);
     if (challenge !== undefined) ctx.set('WWW-Authenticate', challenge);
     return new RegistryError(reason, { detail: detailOf(scopes) });
@@ -94,11 +95,12 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
     async administration(ctx, next) {
       const permit = await gatekeeper.admit(knockOf(ctx));
       try {
-        if (permit === undefined) throw new RegistryError('unauthorized');
+        if (permit === undefined) throw new RegistryError('loginWrong');
         ctx.state.permit = permit;
         await next();
       } catch (error) {
-        if (isRefusal(error, 'unauthorized')) ctx.set('WWW-Authenticate', basicChallenge(ADMINISTRATION));
+        if (isRefusal(error, 'unauthorized', 'loginWrong'))
+          ctx.set('WWW-Authenticate', basicChallenge(ADMINISTRATION));
         throw error;
       }
     },

@@ -11,12 +11,18 @@ export function bodyOf(ctx: RequestContext, pace: PaceSettings): AsyncIterable<U
   const encoding = ctx.get('Content-Encoding').toLowerCase();
   if (encoding !== '' && encoding !== 'identity') throw new RegistryError('contentEncoded');
   // Not destroyed by a reader that stops early: whoever sends too much still has to read the refusal.
-  return pacedSource(wholeBody(ctx.req), pace, (error) => cutRequest(ctx.req, error));
+  return pacedSource(wholeBody(ctx), pace, (error) => cutRequest(ctx.req, error));
 }
 
-async function* wholeBody(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+async function* wholeBody({ req: request, res: response }: RequestContext): AsyncGenerator<Uint8Array> {
+  if (waitsToBeAsked(request)) response.writeContinue();
   yield* request.iterator({ destroyOnReturn: false });
   if (wasBrokenOff(request)) throw new Error('the client reset its request');
+}
+
+/** Over HTTP/2 Node asks by itself. */
+function waitsToBeAsked({ httpVersionMajor, headers }: IncomingMessage): boolean {
+  return httpVersionMajor === 1 && /^100-continue$/i.test(headers.expect ?? '');
 }
 
 /** Whether the request says that it has no body, or an empty one. */

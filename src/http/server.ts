@@ -71,6 +71,8 @@ export async function startHttpServer(
     if (closing(server) || retired.has(request.socket)) response.setHeader('Connection', 'close');
     counted(request, response);
   });
+  // Whoever reads the body asks for it then (request-body.ts): what is refused is not even sent.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response));
   const connections = new Set<Socket>();
   const retire = () => {
     for (const connection of connections) retired.add(connection);

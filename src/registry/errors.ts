@@ -19,6 +19,7 @@ const rows = {
   digestInvalid: [400, 'DIGEST_INVALID', 'digest is malformed or of an unsupported algorithm'],
   digestMismatch: [400, 'DIGEST_INVALID', 'content does not have this digest'],
   lastAdministrator: [409, 'DENIED', 'nobody else could administrate the registry'],
+  loginWrong: [401, 'UNAUTHORIZED', 'the user name or the password is not right'],
   manifestBlobUnknown: [
     400,
     'MANIFEST_BLOB_UNKNOWN',

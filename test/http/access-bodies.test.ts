@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import { startHttpServer } from '../../src/http/server.ts';
 import { basic, openWithAccounts, PASSWORD, postForm, tokenFor } from '../support/access.ts';
 import { type Answer, assertRefused, headerOf } from '../support/answers.ts';
-import { answerIn, open, type RawAnswer, send } from '../support/raw-http.ts';
+import { answerIn, open, type RawAnswer, receivedUntil, send } from '../support/raw-http.ts';
 
 const registry = await openWithAccounts(
   { after },
@@ -301,4 +301,28 @@ test('documents made to be slow are refused like others (R15)', async () => {
     }
   }
   assert.equal((await accounts.users.get('alice')).isAdministrator, false);
+});
+
+test('a body that waits to be asked for is asked for only where somebody reads it', async (t) => {
+  const registry = await openWithAccounts(t, { users: ['alice'] });
+  const request = (authorization: string) =>
+    [
+      'POST /v2/team/app/blobs/uploads/?digest=sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824 HTTP/1.1',
+      'Host: registry.test',
+      `Authorization: ${authorization}`,
+      'Expect: 100-continue',
+      'Content-Length: 5',
+      '',
+      '',
+    ].join('\r\n');
+  const stranger = await open(registry.port);
+  stranger.write(request(basic('alice', 'wrong password')));
+  assert.match(await receivedUntil(stranger, /\r\n\r\n/), /^HTTP\/1\.1 401 /);
+  stranger.destroy();
+  const alice = await open(registry.port);
+  alice.write(request(basic('alice')));
+  assert.match(await receivedUntil(alice, /\r\n\r\n/), /^HTTP\/1\.1 100 Continue/);
+  alice.write('hello');
+  assert.match(await receivedUntil(alice, /\r\n\r\n/), /^HTTP\/1\.1 201 /);
+  alice.destroy();
 });

@@ -51,7 +51,7 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
     }
     if (proof === undefined) {
       ctx.set('WWW-Authenticate', basicChallenge(LOGIN));
-      throw new RegistryError('unauthorized');
+      throw new RegistryError('loginWrong');
     }
     const { offline, clientId } = request;
     const issued = await tokens.issue(proof, request.scopes, { offline, clientId });
