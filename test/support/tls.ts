@@ -40,7 +40,11 @@ export async function openTlsRegistry(
   const logLines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const { certificate, key } = certificates.files;
-  const settings = { version: '0.1', storage: 'inmemory', http: { tls: { certificate, key } } };
+  const settings = {
+    version: '0.1',
+    storage: { inmemory: {}, redirect: { disable: true } },
+    http: { tls: { certificate, key } },
+  };
   const file = { path: 'config.yml', text: stringify(settings) };
   const { configuration } = loadConfiguration({ file, environment: {} });
   const { http } = configuration;
