@@ -20,6 +20,8 @@ const LIST_NAMES = new Map([
   ['HTTPCHECKERS', 'http'],
   ['TCPCHECKERS', 'tcp'],
 ]);
+/** Sections of which the same is true. */
+const SECTION_NAMES = new Map([['EVENTCONFIG', 'events']]);
 
 /**
  * Sets what the environment says about the known keys. A name that is none of them is a warning, except below `storage` and
@@ -100,6 +102,8 @@ function findInSection(
 function findName(section: KnownSection, part: string): string | undefined {
   const list = LIST_NAMES.get(part);
   if (list !== undefined && section.keys.get(list)?.kind === 'list') return list;
+  const inner = SECTION_NAMES.get(part);
+  if (inner !== undefined && section.keys.get(inner)?.kind === 'section') return inner;
   return [...section.keys.keys()].find((name) => name.toUpperCase() === part);
 }
 

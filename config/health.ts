@@ -25,7 +25,7 @@ export const healthSchema = z.strictObject({
     .array(
       z.strictObject({
         uri: parsed((value) => parseHttpUrl(value)?.href, 'an http or https URL').describe(
-          'The URL that is asked, with GET.',
+          'The URL that is asked, with HEAD.',
         ),
         headers: headers().describe('Headers of that request: name and list of values.'),
         statuscode: countOrDefault(200).describe('The status of a healthy answer.'),

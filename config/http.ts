@@ -1,5 +1,6 @@
 // The `http` section: where the server listens, how it is seen from outside, whom it believes.
 import { z } from 'zod';
+import { debugSchema } from './http-debug.ts';
 import { tlsSchema } from './http-tls.ts';
 import type { TcpAddress } from './network.ts';
 import { addressBlock, headers, parseBaseUrl, parseTcpAddress } from './network.ts';
@@ -66,6 +67,7 @@ export const httpSchema = z
           .describe('Whether HTTP/2 is spoken without TLS too, to clients that begin with it.'),
       })
       .prefault({}),
+    debug: debugSchema.prefault({}),
   })
   .superRefine(checkVersions, { when: () => true })
   .transform((http, context) => {

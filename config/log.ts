@@ -16,6 +16,11 @@ export const logSchema = z.strictObject({
   accesslog: z
     .strictObject({
       disabled: flag().default(false).describe('Whether requests are left out of the log.'),
+      format: oneOf('combined')
+        .optional()
+        .describe(
+          'The form of the lines for requests, where it is to be another one: combined, as Apache has it. Not given: that of the others.',
+        ),
     })
     .prefault({}),
 });

@@ -71,8 +71,6 @@ export const NOT_OFFERED: readonly NotOffered[] = [
     'clients get content from the server, or from the store under storage.s3.redirectendpoint',
   ),
   harmless('reporting', 'set', 'errors are in the log'),
-  harmless('http.debug', 'set', 'there is no debug server and no /metrics'),
-  harmless('notifications', 'set', 'nobody is told of pushes and pulls'),
   refused('redis.tlsconfig', 'set', 'the connection would go unencrypted; use redis.tls'),
   harmless('redis.tls.clientcas', 'set', 'the certificate of Redis is checked with redis.tls.rootcas'),
   ...['readonly', 'routebylatency', 'routerandomly'].map((name) =>

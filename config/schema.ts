@@ -5,6 +5,7 @@ import { authSchema } from './auth.ts';
 import { healthSchema } from './health.ts';
 import { httpSchema } from './http.ts';
 import { logSchema } from './log.ts';
+import { notificationsSchema } from './notifications.ts';
 import { redisSchema } from './redis.ts';
 import { countOrDefault } from './scalars.ts';
 import { storageSchema } from './storage.ts';
@@ -19,6 +20,7 @@ export const configurationSchema = z.strictObject({
   http: httpSchema.prefault({}),
   redis: redisSchema.prefault({}),
   health: healthSchema.prefault({}),
+  notifications: notificationsSchema.prefault({}),
   catalog: z
     .strictObject({
       maxentries: countOrDefault(1000).describe('The most repositories in one answer of the catalog.'),

@@ -27,6 +27,11 @@ const ROWS: readonly Row[] = [
     when: ({ http }) => http.tls !== undefined && http.tls.clientcas.length === 0,
     reason: 'http.tls.clientcas is not given',
   },
+  {
+    key: 'http.debug.prometheus.enabled',
+    when: ({ http }) => http.debug.addr === undefined && http.debug.prometheus.enabled,
+    reason: 'http.debug.addr is not given',
+  },
   { key: 'redis.addr', when: (_, given) => given('redis.addrs'), reason: 'redis.addrs is given' },
   ...['username', 'password', 'mastername'].map((name) => ({
     key: `redis.${name}`,

@@ -12,7 +12,11 @@ import {
   createSillyGate,
   type Gatekeeper,
 } from './auth/gatekeeper.ts';
-import { createLimitedLogins, type LimitedLogins } from './auth/limited-logins.ts';
+import {
+  createLimitedLogins,
+  type LimitedLogins,
+  type LimitedLoginsDependencies,
+} from './auth/limited-logins.ts';
 import { createLoginLimit } from './auth/login-limit.ts';
 import { createFederation } from './auth/oidc/federation.ts';
 import { createIssuer, type Issuer } from './auth/oidc/issuer.ts';
@@ -56,6 +60,8 @@ export interface AccessDependencies {
   readonly driver: StorageDriver;
   readonly locks: Locks;
   readonly log: Logger;
+  /** Hears how each login ended, and not whose it was. */
+  readonly onLogin?: LimitedLoginsDependencies['onLogin'];
 }
 
 type Auth = Configuration['auth'];
@@ -76,7 +82,7 @@ export function openToEverybody(log: Logger): Access {
  */
 export async function openAccess(
   { auth, http, storage }: Pick<Configuration, 'auth' | 'http' | 'storage'>,
-  { driver, locks, log }: AccessDependencies,
+  { driver, locks, log, onLogin }: AccessDependencies,
 ): Promise<Access> {
   const { scheme } = auth;
   const readOnly = storage.maintenance.readonly.enabled;
@@ -199,7 +205,7 @@ export async function openAccess(
       perAddress: { atOnce: peraddress, forgivenAfter: FORGIVEN_PER_ADDRESS },
       perNameAndAddress: { atOnce: peraccount, forgivenAfter: FORGIVEN_PER_ACCOUNT },
     });
-    return createLimitedLogins({ verify, limit, audit });
+    return createLimitedLogins({ verify, limit, audit, onLogin });
   }
 
   /** The rules of the section, or of the file that it names. */

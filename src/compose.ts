@@ -9,6 +9,14 @@ import { drivers } from '../storage-drivers/index.ts';
 import type { FirstAdministrator } from './auth/accounts/administrators.ts';
 import { describeCaller } from './auth/audit.ts';
 import { type Access, openAccess, openToEverybody } from './compose-auth.ts';
+import { type ServerEvents, wireEvents } from './compose-events.ts';
+import {
+  type Observation,
+  openDebugServer,
+  openObservation,
+  redisListeners,
+  storageListener,
+} from './compose-observe.ts';
 import { createApp } from './http/app.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { createGuard } from './http/guard.ts';
@@ -17,22 +25,23 @@ import { createBaseHandlers } from './http/handlers/base.ts';
 import { createBlobHandlers } from './http/handlers/blobs.ts';
 import { createListHandlers } from './http/handlers/lists.ts';
 import { createManifestHandlers, type ManifestHandlersDependencies } from './http/handlers/manifests.ts';
-import { createTokenHandlers } from './http/handlers/tokens.ts';
+import { createTokenHandlers, type TokenHandlersDependencies } from './http/handlers/tokens.ts';
 import { createUploadHandlers } from './http/handlers/uploads.ts';
-import { createLocations } from './http/locations.ts';
-import { createClientOrigin } from './http/origin.ts';
+import { createLocations, type Locations } from './http/locations.ts';
+import { type ClientOrigin, createClientOrigin } from './http/origin.ts';
 import { createRedirectPolicy, type RedirectSettings } from './http/redirect-policy.ts';
+import { createReport, type Report } from './http/report.ts';
 import type { Handlers } from './http/routes.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
 import { openAutomaticEndpoint } from './http/tls/acme/automatic-endpoint.ts';
 import { openTlsEndpoint } from './http/tls/tls-endpoint.ts';
-import type { PaceSettings } from './http/transfer-pace.ts';
 import { createUploadQuota } from './http/upload-quota.ts';
 import { announcePresence, type Presence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import { startHealthChecks } from './observe/health.ts';
 import { healthChecks } from './observe/health-checks.ts';
+import type { Traces } from './observe/tracing.ts';
 import { createBlobs } from './registry/blobs.ts';
 import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
@@ -49,6 +58,8 @@ import { type Coordination, createLocalCoordination } from './sessions/coordinat
 export interface RunningServer {
   readonly address: string;
   readonly port: number | undefined;
+  /** Where health and figures are asked for: `host:port`. */
+  readonly debugAddress?: string;
   /** Where the content is kept, for people. */
   readonly storage: string;
   /** How clients log in. `rules`: not at all, but there are rules for everybody. */
@@ -80,6 +91,16 @@ export interface RegistryAppDependencies {
    */
   readonly access?: Access;
   /**
+   * Who wants to know what happens.
+   * @default nobody
+   */
+  readonly observation?: Observation;
+  /**
+   * Is told what happens to content.
+   * @default nobody
+   */
+  readonly tell?: ServerEvents['tell'];
+  /**
    * Milliseconds over which a transfer is looked at before it is cut for being slow.
    * @default 60_000
    */
@@ -96,26 +117,61 @@ export interface RegistryApp {
 const PACE_PERIOD_MS = 60_000;
 const SIGN_OF_LIFE_MS = 5_000;
 
-/** Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then. */
-export async function startServer(configuration: Configuration, log: Logger): Promise<RunningServer> {
-  const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
+/**
+ * Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then.
+ * @param traces gets spans of requests, and stays open when the server is closed
+ */
+export async function startServer(
+  configuration: Configuration,
+  log: Logger,
+  traces?: Traces,
+): Promise<RunningServer> {
+  const store = await openDriver(configuration.storage.driver);
+  const observation = await openObservation(configuration, store.name, traces);
+  const driver = createCheckedDriver(store, storageListener(observation, store.name));
   await using undo = new AsyncDisposableStack();
-  const coordination = await coordinate(driver, configuration, log);
+  const coordination = await coordinate(driver, configuration, log, observation);
   undo.defer(() => coordination.close());
   const health = startHealthChecks(
     healthChecks(configuration.health, () => driver.list('', { limit: 1 })),
     log,
   );
   undo.defer(() => health.stop());
-  const access = await openAccess(configuration, { driver, locks: coordination.locks, log });
+  let whyNotServing: string | undefined = 'is starting';
+  const debug = await openDebugServer(configuration.http.debug, {
+    driver,
+    health,
+    observation,
+    whyNotServing: () => whyNotServing,
+  });
+  undo.defer(async () => debug?.close());
+  const access = await openAccess(configuration, {
+    driver,
+    locks: coordination.locks,
+    log,
+    onLogin: observation.metrics?.access.onLogin,
+  });
   undo.defer(() => access.close());
+  const eventMetrics = observation.metrics?.events;
+  const events = wireEvents(configuration, {
+    driver,
+    locks: coordination.locks,
+    log,
+    onKeep: eventMetrics?.onKeep,
+    onAttempt: eventMetrics?.onAttempt,
+    onDrop: eventMetrics?.onDrop,
+  });
+  eventMetrics?.watchPending(events.pending);
+  undo.defer(() => events.close());
   const { listener, catalog } = createRegistryApp({
     access,
+    ...(events.tell && { tell: events.tell }),
     driver,
     configuration,
     log,
     failingChecks: health.failing,
     coordination,
+    observation,
   });
   const gate = createGate(listener);
   const server = await startHttpServer(
@@ -125,22 +181,29 @@ export async function startServer(configuration: Configuration, log: Logger): Pr
   );
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
+  await events.start();
   gate.open();
+  whyNotServing = undefined;
   const purge = startPurging({ driver, catalog, ...coordination, log }, configuration.storage.maintenance);
   undo.move();
   return {
     address: server.address,
     port: server.port,
+    ...(debug && { debugAddress: debug.address }),
     storage: describeStorage(configuration.storage.driver),
     auth: describeAuth(configuration.auth),
     ...(access.firstAdministrator && { firstAdministrator: access.firstAdministrator }),
     async close() {
-      health.stop();
+      // Told before the port is closed, so that nobody sends more.
+      whyNotServing = 'is stopping';
       purge?.stop();
       const cut = await server.close(configuration.http.draintimeout);
+      await events.close();
       await presence?.end();
       await access.close();
       await coordination.close();
+      health.stop();
+      await debug?.close();
       return cut;
     },
   };
@@ -171,17 +234,23 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
     failingChecks = () => [],
     coordination = createLocalCoordination(driver),
     access = openToEverybody(log),
+    observation = {},
+    tell,
     pacePeriodMs = PACE_PERIOD_MS,
   } = dependencies;
-  const registry = createRegistry(driver, coordination, configuration);
+  const registry = createRegistry(driver, coordination, configuration, observation);
   const proxies = proxyBlockList(configuration.http.trustedproxies);
+  const originOf = createClientOrigin(proxies);
+  const report = tell && reportTo(tell, configuration, originOf);
   const app = createApp({
-    handlers: createHandlers(registry, access, configuration, pacePeriodMs),
+    handlers: createHandlers(registry, access, configuration, { pacePeriodMs, observation, report }),
     log,
+    meter: observation.metrics?.http,
+    tracer: observation.traces?.requests,
     addressOf: createClientAddress(proxies),
     guard: createGuard({
       gatekeeper: access.gatekeeper,
-      originOf: createClientOrigin(proxies),
+      originOf,
       audit: access.audit,
     }),
     failingChecks,
@@ -209,11 +278,13 @@ async function coordinate(
   driver: StorageDriver,
   { redis, storage }: Configuration,
   log: Logger,
+  observation: Observation,
 ): Promise<Coordination> {
   if (redis === undefined) return createLocalCoordination(driver);
   // Only who uses it pays for loading the client.
   const { createRedisCoordination } = await import('./sessions/redis-coordination.ts');
-  return createRedisCoordination(driver, redis, storage.maintenance.uploadpurging.age, log);
+  const uploadTtlMs = storage.maintenance.uploadpurging.age;
+  return createRedisCoordination(driver, redis, uploadTtlMs, log, redisListeners(observation));
 }
 
 /** A server that works alone has to be the only one that writes to its store. Throws StoreInUseError if it is not. */
@@ -237,8 +308,9 @@ function createRegistry(
   driver: StorageDriver,
   { locks, sessions }: Coordination,
   configuration: Configuration,
+  { metrics }: Observation,
 ) {
-  const content = createContent(driver);
+  const content = createContent(driver, metrics?.storage.cache);
   const catalog = createCatalog(driver);
   const tags = createTags(driver, { concurrentReads: configuration.storage.tag.concurrencylimit });
   const blobs = createBlobs({ driver, content, catalog, locks });
@@ -260,15 +332,21 @@ function createHandlers(
   registry: ReturnType<typeof createRegistry>,
   access: Access,
   configuration: Configuration,
-  pacePeriodMs: number,
+  {
+    pacePeriodMs,
+    observation: { metrics },
+    report,
+  }: { pacePeriodMs: number; observation: Observation; report: Report | undefined },
 ): Handlers {
-  const { host, prefix, secret, minimumrate } = configuration.http;
-  const locations = createLocations({ prefix, ...(host && { host }), ...(secret && { secret }) });
+  const { minimumrate } = configuration.http;
+  const locations = locationsOf(configuration.http);
   const pace = { minimumRate: minimumrate, periodMs: pacePeriodMs };
   const deleteEnabled = configuration.storage.delete.enabled;
   const { blobs, uploads, manifests, isHeld } = registry;
   const isImmutable: ManifestHandlersDependencies['isImmutable'] = (repository, tag) =>
     access.policy().isImmutable(repository, tag);
+  const quota = createUploadQuota({ most: configuration.http.openuploads });
+  metrics?.watchOpenUploads(quota.open);
   return {
     base: createBaseHandlers(),
     blobs: createBlobHandlers({
@@ -278,13 +356,15 @@ function createHandlers(
       pace,
       deleteEnabled,
       mayRedirect: createRedirectPolicy(redirectOf(configuration.storage.redirect)),
+      report,
     }),
     uploads: createUploadHandlers({
       uploads,
       blobs,
       locations,
       pace,
-      quota: createUploadQuota({ most: configuration.http.openuploads }),
+      quota,
+      report,
     }),
     manifests: createManifestHandlers({
       manifests,
@@ -292,6 +372,7 @@ function createHandlers(
       pace,
       deleteEnabled,
       isImmutable,
+      report,
     }),
     lists: createListHandlers({
       ...registry,
@@ -299,15 +380,27 @@ function createHandlers(
       maxTags: configuration.tags.maxtags,
       maxRepositories: configuration.catalog.maxentries,
     }),
-    ...officeHandlers(access, configuration, pace),
+    ...officeHandlers(access, configuration, { pace, onToken: metrics?.access.onToken }),
   };
+}
+
+function locationsOf({ host, prefix, secret }: Configuration['http']): Locations {
+  return createLocations({ prefix, ...(host && { host }), ...(secret && { secret }) });
+}
+
+function reportTo(
+  tell: NonNullable<ServerEvents['tell']>,
+  { http }: Configuration,
+  originOf: ClientOrigin,
+): Report {
+  return createReport({ tell, originOf, locations: locationsOf(http) });
 }
 
 /** Tokens and accounts, where they are made and kept here. */
 function officeHandlers(
   { tokens, accounts, audit }: Access,
   configuration: Configuration,
-  pace: PaceSettings,
+  { pace, onToken }: Pick<TokenHandlersDependencies, 'pace' | 'onToken'>,
 ): Pick<Handlers, 'tokens' | 'admin'> {
   if (tokens === undefined) return {};
   const { prefix } = configuration.http;
@@ -319,6 +412,7 @@ function officeHandlers(
       service: tokens.serviceName,
       audit,
       pace,
+      onToken,
     }),
     ...(accounts && {
       admin: createAdminHandlers({

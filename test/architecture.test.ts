@@ -46,11 +46,12 @@ const rooms: readonly (readonly [room: RegExp, mayImport: RegExp])[] = [
   // A command calls compose; beyond that it explains failures, and so knows the errors of those who throw them.
   [
     /^src\/cli\//,
-    /^(src\/(cli|auth|observe|maintenance|sessions)\/|src\/compose(-\w+)?\.ts|src\/registry\/errors\.ts|src\/http\/tls\/|config\/|storage-drivers\/errors\.ts)/,
+    /^(src\/(cli|auth|events|observe|maintenance|sessions)\/|src\/compose(-\w+)?\.ts|src\/registry\/errors\.ts|src\/http\/tls\/|config\/|storage-drivers\/errors\.ts)/,
   ],
   [/^src\/registry\//, /^(src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/sessions\//, /^(src\/sessions\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/auth\//, /^(src\/auth\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
+  [/^src\/events\//, /^(src\/events\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/http\//, /^src\/(http|registry|auth|observe)\//],
   [/^src\/maintenance\//, /^(src\/maintenance\/|src\/registry\/|src\/sessions\/|storage-drivers\/)/],
   [/^src\/observe\//, /^src\/observe\//],
@@ -82,8 +83,10 @@ const packages: readonly (readonly [name: string, where: RegExp])[] = [
   ['ioredis', /^src\/(sessions\/redis|compose)\.ts$/],
   ['jsonwebtoken', /^src\/auth\/tokens\//],
   ['bcryptjs', /^src\/auth\/passwords\//],
-  ['undici', /^src\/(auth\/oidc|http\/tls)\//],
+  ['undici', /^src\/(auth\/oidc|events|http\/tls)\//],
   ['yaml', /^config\//],
+  ['prom-client', /^src\/observe\/metrics\//],
+  ['@opentelemetry', /^src\/observe\/tracing\.ts$/],
 ];
 for (const [name, where] of packages) {
   test(`${name} is imported only where it belongs`, () => {
@@ -94,6 +97,30 @@ for (const [name, where] of packages) {
     );
   });
 }
+
+test('a start loads no client and no SDK before it is known to be needed', () => {
+  const texts = new Map(modules.map(({ path, text }) => [path, text]));
+  const reached = new Set<string>();
+  const packagesReached = new Set<string>();
+  function follow(path: string): void {
+    if (reached.has(path)) return;
+    reached.add(path);
+    // Types are gone at run time, and import() waits to be called.
+    const values = (texts.get(path) ?? '')
+      .replace(/^import type [^;]*;/gm, '')
+      .replace(/\bimport\([^)]*\)/g, '');
+    for (const name of importsOf(path, values)) texts.has(name) ? follow(name) : packagesReached.add(name);
+  }
+  follow('src/cli/serve.ts');
+  assert.ok(reached.has('src/compose.ts') && packagesReached.has('pino'));
+  for (const late of ['@aws-sdk', 'ioredis', 'prom-client', '@opentelemetry']) {
+    assert.deepEqual(
+      [...packagesReached].filter((name) => isPackage(name, late)),
+      [],
+      late,
+    );
+  }
+});
 
 test('the domain knows no server and no client', () => {
   const foreign = ['node:http', 'node:https', 'node:net', 'node:fs', 'node:fs/promises', 'pino'];

@@ -19,6 +19,8 @@ export interface LimitedLoginsDependencies {
   readonly verify: (name: string, secret: string) => Promise<Proof | undefined>;
   readonly limit: LoginLimit;
   readonly audit: Logger;
+  /** Hears how each login ended, and not whose it was. */
+  readonly onLogin?: ((result: 'succeeded' | 'failed' | 'limited') => void) | undefined;
 }
 
 /** A client that shows its password with each request logs in once an hour, as far as the log is concerned. */
@@ -29,7 +31,8 @@ const MOST_TOLD = 10_000;
 const MOST_GUESSES_AT_ONCE = 10;
 const WAIT_FOR_GUESSES_SECONDS = 1;
 
-export function createLimitedLogins({ verify, limit, audit }: LimitedLoginsDependencies): LimitedLogins {
+export function createLimitedLogins(dependencies: LimitedLoginsDependencies): LimitedLogins {
+  const { verify, limit, audit, onLogin } = dependencies;
   const key = randomBytes(32);
   const guesses = new Map<string, Map<string, number>>();
 
@@ -44,6 +47,7 @@ export function createLimitedLogins({ verify, limit, audit }: LimitedLoginsDepen
     const guess = markOf(secret);
     const running = guesses.get(pair) ?? new Map<string, number>();
     if (!running.has(guess) && running.size >= MOST_GUESSES_AT_ONCE) {
+      onLogin?.('limited');
       throw new RegistryError('tooManyRequests', { retryAfterSeconds: WAIT_FOR_GUESSES_SECONDS });
     }
     guesses.set(pair, running.set(guess, (running.get(guess) ?? 0) + 1));
@@ -76,15 +80,18 @@ export function createLimitedLogins({ verify, limit, audit }: LimitedLoginsDepen
       const account = isToken(secret) ? markOf(secret) : name;
       const wait = limit.check(account, address);
       if (wait !== undefined) {
+        onLogin?.('limited');
         audit.warn({ event: 'login limited', name: printable(name), address }, 'login not tried');
         throw new RegistryError('tooManyRequests', { retryAfterSeconds: wait });
       }
       const login = await guessing(account, secret, address, () => verify(name, secret));
       if (login === undefined) {
+        onLogin?.('failed');
         limit.failed(account, address);
         audit.warn({ event: 'login failed', name: printable(name), address }, 'login failed');
         return undefined;
       }
+      onLogin?.('succeeded');
       limit.succeeded(account, address);
       tellOnce(login, address);
       return login;

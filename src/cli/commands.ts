@@ -1,6 +1,7 @@
 // The command line: which command, and what its end means to the shell.
 import { manageAccounts } from './accounts.ts';
 import { checkConfig } from './check-config.ts';
+import { manageEvents } from './events.ts';
 import { serve } from './serve.ts';
 
 const usage = `Usage: berth <command>
@@ -9,6 +10,7 @@ const usage = `Usage: berth <command>
   check-config [config.yml]   say whether a configuration is in order, and run nothing
   user|group|robot ...        the accounts that the registry keeps (auth: berth); berth user says more
   key ...                     the keys that it signs tokens with
+  events replay --since 2h    tell receivers of events again what happened
 
 Without a file the path is taken from REGISTRY_CONFIGURATION_PATH; without that, data goes to ./data and
 the server listens on port 5000. Every setting can be given as REGISTRY_* in the environment.`;
@@ -26,6 +28,8 @@ export async function runCommand(words: readonly string[]): Promise<number> {
     case 'robot':
     case 'key':
       return manageAccounts(words);
+    case 'events':
+      return manageEvents(rest);
     case 'help':
     case '--help':
     case '-h':

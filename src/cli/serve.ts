@@ -8,23 +8,35 @@ import type { FirstAdministrator } from '../auth/accounts/administrators.ts';
 import { type RunningServer, startServer } from '../compose.ts';
 import { CertificateError } from '../http/tls/certificate-files.ts';
 import { StoreInUseError } from '../maintenance/presence.ts';
+import { DebugAddressError } from '../observe/debug-server.ts';
 import { createLog, type LogSettings } from '../observe/log.ts';
 import { RedisRefusedError } from '../sessions/coordination.ts';
 import { describeAuthProblem } from './auth-problem.ts';
 import { configurationFor } from './configuration.ts';
+import { openTraces } from './traces.ts';
+
+/** How long the last traces of a server that stops may take, in milliseconds. */
+const LAST_TRACES_MS = 3_000;
 
 /** Resolves to the exit code when the server has stopped, or could not start. */
 export async function serve(words: readonly string[]): Promise<number> {
   try {
     const { configuration, warnings } = await configurationFor(words);
-    const log = createLog(logSettings(configuration.log), (line) => process.stdout.write(line));
-    for (const warning of warnings) log.warn(warning);
-    const server = await startServer(configuration, log);
+    const { traces, warnings: aboutTraces } = await openTraces();
+    const settings = logSettings(configuration.log);
+    const log = createLog(settings, (line) => process.stdout.write(line), traces?.currentIds);
+    for (const warning of [...warnings, ...aboutTraces]) log.warn(warning);
+    traces?.onChange((state, error) => {
+      if (state === 'lost') log.warn({ err: error }, 'traces do not arrive');
+      else log.info('traces arrive again');
+    });
+    const server = await startServer(configuration, log, traces);
     // Before the server is announced: whoever reads that may stop it at once.
     const stopped = stopSignal(log);
     announce(server, log);
     await stopped;
     const cut = await server.close();
+    await traces?.close(LAST_TRACES_MS);
     log.info(cut === 0 ? {} : { cut }, 'stopped');
     return 0;
   } catch (error) {
@@ -35,11 +47,13 @@ export async function serve(words: readonly string[]): Promise<number> {
   }
 }
 
-function announce({ address, port, storage, auth, firstAdministrator }: RunningServer, log: Logger): void {
+function announce(server: RunningServer, log: Logger): void {
+  const { address, port, storage, auth, debugAddress, firstAdministrator } = server;
   const reach = port === undefined ? address : `localhost:${port}`;
   if (auth === 'none') log.info({ address, storage }, 'Berth is up, open to everybody who can reach it');
   else if (auth === 'rules') log.info({ address, storage }, 'Berth is up; rules say who may do what');
   else log.info({ address, storage, auth }, 'Berth is up; who uses it has to log in');
+  if (debugAddress !== undefined) log.info({ address: debugAddress }, 'health and figures are told here');
   log.info(`try it: docker tag busybox ${reach}/demo/busybox && docker push ${reach}/demo/busybox`);
   if (firstAdministrator !== undefined) show(firstAdministrator, reach);
 }
@@ -71,8 +85,9 @@ async function stopSignal(log: Logger): Promise<void> {
   process.once('SIGINT', () => process.exit(1));
 }
 
-function logSettings({ level, formatter, fields }: Configuration['log']): LogSettings {
-  return { level, fields, format: formatter ?? (process.stdout.isTTY ? 'terminal' : 'json') };
+function logSettings({ level, formatter, fields, accesslog }: Configuration['log']): LogSettings {
+  const format = formatter ?? (process.stdout.isTTY ? 'terminal' : 'json');
+  return { level, fields, format, requests: accesslog.format };
 }
 
 /** The one line that explains why the server could not start; `undefined` for what nobody foresaw. */
@@ -81,6 +96,7 @@ function reasonOf(error: unknown): string | undefined {
   if (problem !== undefined) return problem;
   if (error instanceof ConfigurationError) return error.message;
   if (error instanceof StoreInUseError) return error.message;
+  if (error instanceof DebugAddressError) return `http.debug.addr: ${error.message}`;
   if (error instanceof CertificateError) return `http.tls: ${error.message}`;
   if (error instanceof RedisRefusedError) return `Redis does not let this server in: ${error.message}`;
   if (error instanceof DriverError) {

@@ -1,6 +1,8 @@
 // The HTTP application: what every request goes through, in its order.
 import Koa from 'koa';
 import type { Logger } from 'pino';
+import type { RequestMeter } from '../observe/request-meter.ts';
+import type { RequestTracer } from '../observe/request-tracer.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { RequestState } from './context.ts';
 import type { Guard } from './guard.ts';
@@ -8,8 +10,10 @@ import { accessLog } from './middleware/access-log.ts';
 import { closeAfterRefusal } from './middleware/close-after-refusal.ts';
 import { onlyReads, onlyWhenHealthy } from './middleware/gates.ts';
 import { identify } from './middleware/identify.ts';
+import { measure } from './middleware/measure.ts';
 import { onlyKnownRoutes } from './middleware/only-known-routes.ts';
 import { reportErrors } from './middleware/report-errors.ts';
+import { trace } from './middleware/trace.ts';
 import { createRoutes, type Handlers, TOKEN_PATH } from './routes.ts';
 
 export interface AppDependencies {
@@ -19,6 +23,10 @@ export interface AppDependencies {
   readonly addressOf: ClientAddress;
   /** Names of the health checks that fail. */
   readonly failingChecks: () => readonly string[];
+  /** Given, requests are counted. */
+  readonly meter?: RequestMeter | undefined;
+  /** Given, requests are traced. */
+  readonly tracer?: RequestTracer | undefined;
   readonly settings: AppSettings;
 }
 
@@ -30,7 +38,7 @@ export interface AppSettings {
 }
 
 export function createApp(dependencies: AppDependencies): Koa<RequestState> {
-  const { handlers, guard, log, addressOf, failingChecks, settings } = dependencies;
+  const { handlers, guard, log, addressOf, failingChecks, meter, tracer, settings } = dependencies;
   const app = new Koa<RequestState>();
   // What reaches Koa itself is a mistake of ours, since the middleware answers everything else; or it is what a connection
   // died of, which the access log tells.
@@ -40,6 +48,8 @@ export function createApp(dependencies: AppDependencies): Koa<RequestState> {
     }
   });
 
+  if (meter !== undefined) app.use(measure(meter));
+  if (tracer !== undefined) app.use(trace(tracer, addressOf));
   app.use(accessLog(log, { everyRequest: settings.logEveryRequest }));
   app.use(identify({ addressOf, headers: settings.headers }));
   app.use(closeAfterRefusal());

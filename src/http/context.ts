@@ -12,6 +12,10 @@ export interface RequestState {
   permit?: Permit;
   /** Why the request was refused, if it was. */
   refusal?: RegistryError;
+  /** Bytes of body that were read. */
+  received?: number;
+  /** Names the request's trace in the log, where there are traces. */
+  trace?: Readonly<Record<string, string>>;
   /** Bytes of body that were sent, where they were streamed. */
   streamed?: number;
 }

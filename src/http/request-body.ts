@@ -14,9 +14,14 @@ export function bodyOf(ctx: RequestContext, pace: PaceSettings): AsyncIterable<U
   return pacedSource(wholeBody(ctx), pace, (error) => cutRequest(ctx.req, error));
 }
 
-async function* wholeBody({ req: request, res: response }: RequestContext): AsyncGenerator<Uint8Array> {
+async function* wholeBody(ctx: RequestContext): AsyncGenerator<Uint8Array> {
+  const { req: request, res: response, state } = ctx;
   if (waitsToBeAsked(request)) response.writeContinue();
-  yield* request.iterator({ destroyOnReturn: false });
+  state.received ??= 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    state.received += chunk.length;
+    yield chunk;
+  }
   if (wasBrokenOff(request)) throw new Error('the client reset its request');
 }
 

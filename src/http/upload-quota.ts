@@ -13,6 +13,8 @@ export interface UploadQuota {
   wentOn(repository: RepositoryName, id: string): void;
   /** The upload is finished, given up, or was lost. */
   ended(repository: RepositoryName, id: string): void;
+  /** Uploads that are open, of all clients together. */
+  open(): number;
 }
 
 export interface UploadQuotaSettings {
@@ -55,9 +57,8 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
 
   return {
     async begin(client, begin) {
-      if (most === 0) return begin();
       forgetQuiet(now().getTime());
-      if ((counts.get(client) ?? 0) >= most) {
+      if (most > 0 && (counts.get(client) ?? 0) >= most) {
         throw new RegistryError('tooManyRequests', {
           retryAfterSeconds: RETRY_AFTER_SECONDS,
           detail: 'too many uploads are open; finish or cancel some',
@@ -85,6 +86,11 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
 
     ended(repository, id) {
       forget(keyOf(repository, id));
+    },
+
+    open() {
+      forgetQuiet(now().getTime());
+      return open.size;
     },
   };
 }

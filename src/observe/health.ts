@@ -2,6 +2,7 @@
 import { access } from 'node:fs/promises';
 import { connect } from 'node:net';
 import type { Logger } from 'pino';
+import { CheckFailedError, describeFailure } from './failure.ts';
 
 export interface HealthCheck {
   readonly name: string;
@@ -13,13 +14,18 @@ export interface HealthCheck {
 }
 
 export interface Health {
+  /** Of all checks there are. */
+  readonly names: readonly string[];
   /** The names of the checks that fail at the moment. */
   failing(): readonly string[];
+  /** The same, with the reason of each, in words that may be told to everybody. */
+  failures(): Readonly<Record<string, string>>;
   stop(): void;
 }
 
 export function startHealthChecks(checks: readonly HealthCheck[], log: Logger): Health {
   const failures = new Map<string, number>();
+  const reasons = new Map<string, string>();
   const stopped = new AbortController();
 
   async function run(check: HealthCheck): Promise<void> {
@@ -31,6 +37,7 @@ export function startHealthChecks(checks: readonly HealthCheck[], log: Logger): 
     } catch (error) {
       if (stopped.signal.aborted) return;
       failures.set(check.name, before + 1);
+      reasons.set(check.name, describeFailure(error));
       if (before + 1 === check.threshold) log.error({ check: check.name, err: error }, 'unhealthy');
     }
   }
@@ -48,9 +55,13 @@ export function startHealthChecks(checks: readonly HealthCheck[], log: Logger): 
   }
   for (const check of checks) schedule(check);
 
+  const failing = () =>
+    checks.filter((check) => (failures.get(check.name) ?? 0) >= check.threshold).map((check) => check.name);
+
   return {
-    failing: () =>
-      checks.filter((check) => (failures.get(check.name) ?? 0) >= check.threshold).map((check) => check.name),
+    names: checks.map(({ name }) => name),
+    failing,
+    failures: () => Object.fromEntries(failing().map((name) => [name, reasons.get(name) ?? 'failed'])),
     stop() {
       stopped.abort();
       for (const timer of timers) clearTimeout(timer);
@@ -65,7 +76,7 @@ export function fileProbe(path: string): HealthCheck['probe'] {
       () => true,
       () => false,
     );
-    if (exists) throw new Error('the file exists');
+    if (exists) throw new CheckFailedError('the file exists');
   };
 }
 
@@ -76,15 +87,17 @@ export interface HttpProbeSettings {
   readonly timeoutMs: number;
 }
 
+/** Asks with HEAD and follows redirects, as the `registry` image does. */
 export function httpProbe({ uri, headers, status, timeoutMs }: HttpProbeSettings): HealthCheck['probe'] {
   return async (signal) => {
     const response = await fetch(uri, {
+      method: 'HEAD',
       headers: headers.flatMap(([name, values]) => values.map((value): [string, string] => [name, value])),
-      redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     await response.body?.cancel();
-    if (response.status !== status) throw new Error(`status ${response.status} instead of ${status}`);
+    if (response.status !== status)
+      throw new CheckFailedError(`status ${response.status} instead of ${status}`);
   };
 }
 
@@ -98,7 +111,7 @@ export function tcpProbe({ host, port, timeoutMs }: TcpProbeSettings): HealthChe
   return (signal) =>
     new Promise((resolve, reject) => {
       const socket = connect({ host, port, signal });
-      socket.setTimeout(timeoutMs, () => socket.destroy(new Error('no answer in time')));
+      socket.setTimeout(timeoutMs, () => socket.destroy(new CheckFailedError('no answer in time')));
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.destroy();

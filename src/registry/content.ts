@@ -21,6 +21,14 @@ export interface ContentStat {
   readonly size: number;
 }
 
+/** Who wants to count what is remembered. Must not throw. */
+export interface ContentCounters {
+  /** The memory was asked for a digest. */
+  readonly asked?: (isHit: boolean) => void;
+  /** What was found could not be noted for later. */
+  readonly failed?: () => void;
+}
+
 export interface Content {
   /** What is known of whole content; `undefined` if it is absent, torn or wrong. */
   find(digest: Digest): Promise<ContentStat | undefined>;
@@ -52,7 +60,7 @@ const HASHED_ON_THE_WAY = 16 * 1024 * 1024;
 /** Digests whose state is remembered; an entry is some 200 bytes. */
 const REMEMBERED = 20_000;
 
-export function createContent(driver: StorageDriver): Content {
+export function createContent(driver: StorageDriver, { asked, failed }: ContentCounters = {}): Content {
   /** The version of the object that was found whole or wrong. Another version is looked at anew. */
   const verdicts = new LRUCache<Digest, { readonly version: string; readonly whole: boolean }>({
     max: REMEMBERED,
@@ -63,6 +71,7 @@ export function createContent(driver: StorageDriver): Content {
   async function knownWhole(digest: Digest, { version, seal }: ObjectStat): Promise<boolean | undefined> {
     if (seal === digest) return true;
     const verdict = verdicts.get(digest);
+    asked?.(verdict?.version === version);
     if (verdict?.version === version) return verdict.whole;
     if ((await notedVersion(digest)) !== version) return undefined;
     verdicts.set(digest, { version, whole: true });
@@ -124,7 +133,7 @@ export function createContent(driver: StorageDriver): Content {
   async function noteWhole(digest: Digest, version: string): Promise<void> {
     verdicts.set(digest, { version, whole: true });
     const note = driver.write(blobVerdict(digest), Buffer.from(version, 'latin1'), { durable: false });
-    await note.catch(() => undefined);
+    await note.catch(() => failed?.());
   }
 
   /** Notes content that was just stored. */

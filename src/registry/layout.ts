@@ -22,6 +22,10 @@
 //                                                           version of a blob whose bytes were seen to match
 //   docker/registry/berth/servers/<id>                      sign of life of a server that works alone
 //   docker/registry/berth/auth/                             accounts, keys and refresh tokens
+//   docker/registry/berth/events/<queue>/                   events of one server, not told yet or not long ago
+//     owner                                                 sign of life of the server that tells them
+//     positions                                             how far each endpoint was told
+//     segments/<milliseconds>-<number>-<count>              some events, one a line
 import { type Algorithm, algorithmOf, type Digest, hexOf, isDigest } from './digest.ts';
 import type { RepositoryName } from './name.ts';
 import type { Tag } from './reference.ts';
@@ -49,6 +53,14 @@ export function authKey(...segments: readonly string[]): string {
   if (bad !== undefined) throw new TypeError('not the segment of a key');
   return [AUTH, ...segments].join('/');
 }
+
+/** Queues of events. A queue has a UUID, a segment a name of digits and `-` that sorts by time. */
+export const EVENT_QUEUES = 'docker/registry/berth/events';
+export const eventQueue = (queue: string) => `${EVENT_QUEUES}/${queue}`;
+export const eventOwner = (queue: string) => `${eventQueue(queue)}/owner`;
+export const eventPositions = (queue: string) => `${eventQueue(queue)}/positions`;
+export const eventSegments = (queue: string) => `${eventQueue(queue)}/segments`;
+export const eventSegment = (queue: string, segment: string) => `${eventSegments(queue)}/${segment}`;
 
 export const repository = (name: RepositoryName) => `${REPOSITORIES}/${name}`;
 export const layerLink = (name: RepositoryName, digest: Digest) =>

@@ -51,9 +51,13 @@ export interface Manifests {
   put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest>;
   /**
    * Removes a tag, or a manifest with all tags on it. Throws `manifestUnknown`, and `tagImmutable` or `denied` with nothing removed if one of the
-   * tags may not be removed, or the manifest is a part of what is under a tag that may not be.
+   * tags may not be removed, or the manifest is a part of what is under a tag that may not be. Resolves to the tags that are gone.
    */
-  remove(repository: RepositoryName, reference: Reference, mayRemove?: (tag: Tag) => boolean): Promise<void>;
+  remove(
+    repository: RepositoryName,
+    reference: Reference,
+    mayRemove?: (tag: Tag) => boolean,
+  ): Promise<readonly Tag[]>;
 }
 
 export interface ManifestsDependencies {
@@ -135,7 +139,7 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
     digest: Digest,
     lease: Lease,
     mayRemove?: (tag: Tag) => boolean,
-  ): Promise<void> {
+  ): Promise<readonly Tag[]> {
     if (!(await stored.has(repository, digest))) throw unknownManifest({ digest });
     const found = await stored.find(repository, digest);
     const subject = found?.manifest?.subject?.digest;
@@ -150,16 +154,18 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
     await lease.confirm();
     await stored.unlink(repository, digest);
     if (subject !== undefined) await referrers.remove(repository, subject, digest);
+    return tagged;
   }
 
   async function removeTag(
     repository: RepositoryName,
     tag: Tag,
     mayRemove?: (tag: Tag) => boolean,
-  ): Promise<void> {
+  ): Promise<readonly Tag[]> {
     if ((await tags.resolve(repository, tag)) === undefined) throw unknownManifest({ tag });
     await requireRemovable([tag], mayRemove);
     await tags.remove(repository, tag);
+    return [tag];
   }
 
   return {
@@ -192,7 +198,7 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
     },
 
     async remove(repository, reference, mayRemove) {
-      await locks.exclusive(repository, (lease) =>
+      return locks.exclusive(repository, (lease) =>
         reference.kind === 'tag'
           ? removeTag(repository, reference.tag, mayRemove)
           : removeManifest(repository, reference.digest, lease, mayRemove),

@@ -27,11 +27,14 @@ export interface Uploads {
   append(repository: RepositoryName, id: string, chunk: Chunk): Promise<UploadStatus>;
   /**
    * Adds the last bytes, if any, and makes the upload a blob of the repository (end-6). Throws what `append` throws, and
-   * `digestMismatch`, which ends the session.
+   * `digestMismatch`, which ends the session. Resolves to the size of the blob in bytes.
    */
-  finish(repository: RepositoryName, id: string, digest: Digest, chunk?: Chunk): Promise<void>;
-  /** Makes a blob of one body, without a session (end-4b). Throws `digestMismatch`, `bodyIncomplete`; keeps nothing then. */
-  push(repository: RepositoryName, digest: Digest, chunk: Chunk): Promise<void>;
+  finish(repository: RepositoryName, id: string, digest: Digest, chunk?: Chunk): Promise<number>;
+  /**
+   * Makes a blob of one body, without a session (end-4b). Throws `digestMismatch`, `bodyIncomplete`; keeps nothing then. Resolves
+   * to the size of the blob in bytes.
+   */
+  push(repository: RepositoryName, digest: Digest, chunk: Chunk): Promise<number>;
   /** Gives a session up (end-14). Throws `uploadUnknown`. */
   cancel(repository: RepositoryName, id: string): Promise<void>;
 }
@@ -180,6 +183,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
         await lease.confirm();
         await close(whole, digest);
         await sessions.remove(whole);
+        return whole.write.size;
       });
     },
 
@@ -190,6 +194,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
         session = extension.session;
         throwIfBroken(extension);
         await close(session, digest);
+        return session.write.size;
       } catch (error) {
         await discard(session);
         throw error;

@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { type Coordination, RedisRefusedError } from './coordination.ts';
-import { connectRedis } from './redis.ts';
+import { connectRedis, type ScriptListener } from './redis.ts';
 import { createRedisLocks } from './redis-locks.ts';
 import type { RedisSettings } from './redis-options.ts';
 import { createRedisSessions } from './redis-sessions.ts';
+import type { ConnectionState } from './redis-watch.ts';
 
 export interface RedisCoordinationSettings
   extends Omit<RedisSettings, 'tls' | 'commandTimeoutMs' | 'connectTimeoutMs'> {
@@ -15,6 +16,12 @@ export interface RedisCoordinationSettings
   /** How long an answer and a connection are waited for, in milliseconds. */
   readonly readtimeout: number;
   readonly dialtimeout: number;
+}
+
+/** Who wants to know how Redis is. Must not throw. */
+export interface RedisListeners {
+  readonly onScript?: ScriptListener | undefined;
+  readonly onChange?: ((state: ConnectionState) => void) | undefined;
 }
 
 interface TlsFiles {
@@ -39,14 +46,17 @@ export async function createRedisCoordination(
   settings: RedisCoordinationSettings,
   uploadTtlMs: number,
   log: Logger,
+  { onScript, onChange }: RedisListeners = {},
 ): Promise<Coordination> {
-  const redis = connectRedis({
+  const connection = {
     ...settings,
     tls: settings.tls && (await readTls(settings.tls)),
     commandTimeoutMs: Math.min(settings.readtimeout, LONGEST_ANSWER_MS),
     connectTimeoutMs: settings.dialtimeout,
-  });
+  };
+  const redis = connectRedis(connection, onScript);
   redis.onChange((state, error) => {
+    onChange?.(state);
     if (state === 'up') log.info('Redis is there');
     else log.error({ err: error }, 'Redis is away: pulls go on, uploads are refused until it is back');
   });

@@ -32,16 +32,23 @@ const PROBE: RedisScript = `return redis.call('SET', KEYS[1], '', 'PX', 1000)`;
 /** So many that a node of a cluster that was taken for a single server has not got all of them. */
 const PROBE_KEYS = Array.from({ length: 8 }, (_, number) => `{probe${number}}`);
 
+/** Hears how long a script took, in seconds, and what it threw. Must not throw itself. */
+export type ScriptListener = (seconds: number, error?: unknown) => void;
+
 /** Tries to connect, and goes on trying; until then every call is refused at once. */
-export function connectRedis(settings: RedisSettings): RedisStore {
+export function connectRedis(settings: RedisSettings, onScript?: ScriptListener): RedisStore {
   const client = openClient(settings);
   const watch = watchConnection(client);
 
   return {
     async run(script, keys, values) {
+      const start = performance.now();
       try {
-        return await client.eval(script, keys.length, ...keys, ...values.map(String));
+        const result = await client.eval(script, keys.length, ...keys, ...values.map(String));
+        onScript?.((performance.now() - start) / 1000);
+        return result;
       } catch (error) {
+        onScript?.((performance.now() - start) / 1000, error);
         throw new RegistryError('unavailable', { cause: error });
       }
     },

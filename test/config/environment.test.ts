@@ -96,9 +96,8 @@ describe('the traps of the registry image', () => {
   test('events of notifications have both of their names', () => {
     for (const name of ['EVENTS', 'EVENTCONFIG']) {
       const variable = `REGISTRY_NOTIFICATIONS_${name}_INCLUDEREFERENCES`;
-      const { warnings } = loadVariables({ [variable]: 'true' });
-      assert.equal(warnings.length, 1);
-      assert.match(warnings[0] ?? '', /^notifications .*without effect/);
+      const { configuration } = loadVariables({ [variable]: 'true' });
+      assert.equal(configuration.notifications.events.includereferences, true);
     }
   });
 

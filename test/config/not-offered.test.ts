@@ -20,8 +20,6 @@ const WITHOUT_EFFECT = {
   'storage.cache.layerinfo': 'storage: { cache: { layerinfo: redis } }',
   middleware: 'middleware: { storage: [{ name: cloudfront }] }',
   reporting: 'reporting: { bugsnag: { apikey: k } }',
-  'http.debug': 'http: { debug: { addr: ":5001" } }',
-  notifications: 'notifications: { endpoints: [{ name: a, url: http://localhost/ }] }',
   'redis.readonly': 'redis: { readonly: true }',
   'redis.routerandomly': 'redis: { addrs: [localhost:6379], routerandomly: true }',
   'redis.tls.clientcas': 'redis: { tls: { clientcas: [/ca.pem] } }',
@@ -73,7 +71,7 @@ describe('keys of the registry image that are not offered', () => {
   test('a variable is treated like the key', () => {
     assert.match(problemsOf('', { REGISTRY_STORAGE_AZURE_MAX_RETRIES: '5' }).join(), /^storage\.azure/);
     assert.match(problemsOf('', { REGISTRY_PROXY_REMOTEURL: 'http://a' }).join(), /^proxy\.remoteurl/);
-    assert.match(loadVariables({ REGISTRY_HTTP_DEBUG_ADDR: ':5001' }).warnings.join(), /^http\.debug/);
+    assert.match(loadVariables({ REGISTRY_LOG_REPORTCALLER: 'true' }).warnings.join(), /^log\.reportcaller/);
   });
 
   test('a variable can take back what the file has', () => {

@@ -92,10 +92,12 @@ test('the file probe fails while the file is there', async (t) => {
   await probe(never);
 });
 
-test('the HTTP probe wants the status, sends the headers and follows no redirect', async (t) => {
+test('the HTTP probe wants the status, sends the headers and follows redirects', async (t) => {
   const headers: (string | undefined)[] = [];
+  const methods = new Set<string | undefined>();
   const server = createServer((request, response) => {
     headers.push(request.headers['x-probe']?.toString());
+    methods.add(request.method);
     response.writeHead(request.url === '/moved' ? 302 : 200, { Location: '/' }).end();
   });
   server.listen(0, '127.0.0.1');
@@ -105,9 +107,9 @@ test('the HTTP probe wants the status, sends the headers and follows no redirect
   const probe = (path: string, status: number) =>
     httpProbe({ uri: base + path, headers: [['X-Probe', ['one', 'two']]], status, timeoutMs: 5000 })(never);
   await probe('/', 200);
-  await probe('/moved', 302);
+  await probe('/moved', 200);
   await assert.rejects(probe('/', 204), /status 200 instead of 204/);
-  await assert.rejects(probe('/moved', 200), /status 302 instead of 200/);
+  assert.deepEqual([...methods], ['HEAD']);
   assert.deepEqual([...new Set(headers)], ['one, two']);
 });
 

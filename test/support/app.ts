@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { loadConfiguration } from '../../config/load.ts';
 import { createRegistryApp } from '../../src/compose.ts';
 import { type Access, openAccess } from '../../src/compose-auth.ts';
+import { wireEvents } from '../../src/compose-events.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { type Coordination, createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
@@ -52,7 +53,19 @@ export async function openRegistry(
   const coordination = seams.coordination ?? createLocalCoordination(driver);
   const access = await openAccess(configuration, { driver, locks: coordination.locks, log });
   cleaner.after(() => access.close());
-  const { listener } = createRegistryApp({ driver, configuration, log, ...seams, coordination, access });
+  const events = wireEvents(configuration, { driver, locks: coordination.locks, log });
+  await events.start();
+  cleaner.after(() => events.close());
+  const tell = events.tell && { tell: events.tell };
+  const { listener } = createRegistryApp({
+    ...tell,
+    driver,
+    configuration,
+    log,
+    ...seams,
+    coordination,
+    access,
+  });
   const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
   cleaner.after(async () => void (await server.close(0)));
   const port = server.port ?? 0;

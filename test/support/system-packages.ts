@@ -19,6 +19,8 @@ const packageOf = {
   nginx: 'nginx-light',
   openssl: 'openssl',
   podman: 'podman',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
   radosgw: 'radosgw',
   'redis-server': 'redis-server',
   runc: 'runc',

@@ -11,6 +11,7 @@ import { permitOf } from '../guard.ts';
 import { createMultipart } from '../multipart.ts';
 import { type ByteRange, parseRange, type RangeRequest } from '../range.ts';
 import { replyEmpty, streamBody } from '../reply.ts';
+import type { Report } from '../report.ts';
 import type { PaceSettings } from '../transfer-pace.ts';
 
 export interface BlobHandlers {
@@ -27,6 +28,8 @@ export interface BlobHandlersDependencies {
   readonly isImmutable: (repository: RepositoryName, tag: Tag) => boolean;
   /** Whether a client may be sent to the store itself. */
   readonly mayRedirect: (ctx: RequestContext) => boolean;
+  /** Absent: nobody wants to know. */
+  readonly report?: Report | undefined;
 }
 
 /** As long as the URLs of the `registry` image hold. */
@@ -34,7 +37,7 @@ const REDIRECT_SECONDS = 20 * 60;
 const BLOB_TYPE = 'application/octet-stream';
 
 export function createBlobHandlers(dependencies: BlobHandlersDependencies): BlobHandlers {
-  const { blobs, pace, deleteEnabled, isHeld, isImmutable, mayRedirect } = dependencies;
+  const { blobs, pace, deleteEnabled, isHeld, isImmutable, mayRedirect, report } = dependencies;
 
   /** Sends the client to the store, if that can be. Says so only for this one, and only for now. */
   async function redirect(ctx: RequestContext, { repository, digest }: BlobAddress): Promise<boolean> {
@@ -48,11 +51,13 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     return true;
   }
 
-  async function sendWhole(ctx: RequestContext, reader: BlobReader): Promise<void> {
+  /** Resolves to the size of the blob, as `sendRanges`. */
+  async function sendWhole(ctx: RequestContext, reader: BlobReader): Promise<number> {
     ctx.status = 200;
     ctx.set('Content-Type', BLOB_TYPE);
     ctx.set('Content-Length', String(reader.size));
     await streamBody(ctx, reader.content, pace);
+    return reader.size;
   }
 
   async function sendPart(
@@ -83,7 +88,22 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     await streamBody(ctx, multipart.content, pace);
   }
 
-  async function sendRanges(ctx: RequestContext, at: BlobAddress): Promise<void> {
+  async function reportPull(
+    ctx: RequestContext,
+    { repository, digest }: BlobAddress,
+    size: number,
+  ): Promise<void> {
+    await report?.(ctx, { action: 'pull', kind: 'blob', repository, digest, size });
+  }
+
+  /** Nobody waits for the look at its size. */
+  function reportRedirect(ctx: RequestContext, at: BlobAddress): void {
+    if (report === undefined) return;
+    const found = blobs.find(at.repository, at.digest).catch(() => undefined);
+    void found.then((stat) => reportPull(ctx, at, stat?.size ?? 0));
+  }
+
+  async function sendRanges(ctx: RequestContext, at: BlobAddress): Promise<number> {
     const { size } = await blobs.stat(at.repository, at.digest);
     const range = requestedRange(ctx, at.digest, size);
     if (range.kind === 'whole') return sendWhole(ctx, await blobs.open(at.repository, at.digest));
@@ -92,8 +112,9 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
       throw new RegistryError('rangeInvalid');
     }
     const [first, ...others] = range.parts;
-    if (others.length === 0) return sendPart(ctx, at, first, size);
-    return sendParts(ctx, at, range.parts, size);
+    if (others.length === 0) await sendPart(ctx, at, first, size);
+    else await sendParts(ctx, at, range.parts, size);
+    return size;
   }
 
   return {
@@ -109,10 +130,13 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
         ctx.set('Content-Length', String(size));
         return;
       }
-      if (await redirect(ctx, at)) return;
+      if (await redirect(ctx, at)) return reportRedirect(ctx, at);
       describe(ctx, at.digest);
-      if (ctx.get('Range') !== '') return sendRanges(ctx, at);
-      return sendWhole(ctx, await blobs.open(at.repository, at.digest));
+      const hasRange = ctx.get('Range') !== '';
+      const size = hasRange
+        ? await sendRanges(ctx, at)
+        : await sendWhole(ctx, await blobs.open(at.repository, at.digest));
+      await reportPull(ctx, at, size);
     },
 
     async remove(ctx) {
@@ -122,6 +146,7 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
         if (permitOf(ctx).may('admin', repository)) return true;
         return !(await isHeld(repository, digest, (tag) => isImmutable(repository, tag)));
       });
+      await report?.(ctx, { action: 'delete', kind: 'link', repository, what: { digest } });
       replyEmpty(ctx, 202);
     },
   };

@@ -1,4 +1,5 @@
 // Manifests (distribution-spec end-3, end-7, end-9).
+import type { Digest } from '../../registry/digest.ts';
 import { RegistryError } from '../../registry/errors.ts';
 import { MAX_MANIFEST_SIZE } from '../../registry/manifest.ts';
 import type { Manifests, TagPrecondition, TagRefusal } from '../../registry/manifests.ts';
@@ -11,6 +12,7 @@ import { permitOf } from '../guard.ts';
 import type { Locations } from '../locations.ts';
 import { allValues } from '../query.ts';
 import { replyBytes, replyEmpty } from '../reply.ts';
+import type { Report } from '../report.ts';
 import { readBody } from '../request-body.ts';
 import type { PaceSettings } from '../transfer-pace.ts';
 
@@ -27,6 +29,8 @@ export interface ManifestHandlersDependencies {
   readonly deleteEnabled: boolean;
   /** Whether a tag, once it is there, stays as it is. */
   readonly isImmutable: (repository: RepositoryName, tag: Tag) => boolean;
+  /** Absent: nobody wants to know. */
+  readonly report?: Report | undefined;
 }
 
 /** The specification asks for ten at least. */
@@ -42,7 +46,7 @@ const TYPES_THAT_SAY_NOTHING: readonly string[] = [
 ];
 
 export function createManifestHandlers(dependencies: ManifestHandlersDependencies): ManifestHandlers {
-  const { manifests, locations, pace, deleteEnabled, isImmutable } = dependencies;
+  const { manifests, locations, pace, deleteEnabled, isImmutable, report } = dependencies;
 
   /** Who may do everything in the repository may also change what is not to be changed. */
   function mayChange(ctx: RequestContext, repository: RepositoryName, tag: Tag): boolean {
@@ -52,6 +56,17 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
   function whyNotMove(ctx: RequestContext, repository: RepositoryName, tag: Tag): TagRefusal | undefined {
     if (!permitOf(ctx).may('overwrite', repository)) return 'tagTaken';
     return mayChange(ctx, repository, tag) ? undefined : 'tagImmutable';
+  }
+
+  /** One event for each tag: an event has room for one. */
+  async function reportPush(
+    ctx: RequestContext,
+    pushed: { readonly repository: RepositoryName; readonly digest: Digest; readonly bytes: Uint8Array },
+    tags: readonly Tag[],
+  ): Promise<void> {
+    for (const tag of tags.length === 0 ? [undefined] : tags) {
+      await report?.(ctx, { action: 'push', kind: 'manifest', ...pushed, ...(tag !== undefined && { tag }) });
+    }
   }
 
   return {
@@ -67,6 +82,9 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
       );
       if (isKnownToClient(ctx.get('If-None-Match'), digest)) return replyEmpty(ctx, 304);
       replyBytes(ctx, bytes, mediaType);
+      if (report === undefined || ctx.method === 'HEAD') return;
+      const tag = reference.kind === 'tag' ? { tag: reference.tag } : {};
+      await report(ctx, { action: 'pull', kind: 'manifest', repository, digest, bytes, ...tag });
     },
 
     async put(ctx) {
@@ -75,14 +93,19 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
       const tags = reference.kind === 'digest' ? furtherTags(ctx) : [];
       const mediaType = essenceOf(ctx.get('Content-Type'));
       const precondition = preconditionOf(ctx);
+      const bytes = await readBody(ctx, MAX_MANIFEST_SIZE, 'manifestTooLarge', pace);
       const { digest, subject } = await manifests.put(repository, {
         reference,
-        bytes: await readBody(ctx, MAX_MANIFEST_SIZE, 'manifestTooLarge', pace),
+        bytes,
         tags,
         ...(!TYPES_THAT_SAY_NOTHING.includes(mediaType) && { mediaType }),
         ...(precondition && { precondition }),
         whyNotMove: (tag) => whyNotMove(ctx, repository, tag),
       });
+      if (report !== undefined) {
+        const names = reference.kind === 'tag' ? [reference.tag] : tags;
+        await reportPush(ctx, { repository, digest, bytes }, names);
+      }
       ctx.set('Location', locations.manifest(repository, digest));
       ctx.set('Docker-Content-Digest', digest);
       if (subject !== undefined) ctx.set('OCI-Subject', subject);
@@ -93,7 +116,14 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
     async remove(ctx) {
       if (!deleteEnabled) throw new RegistryError('deleteDisabled');
       const repository = parseRepositoryName(parameter(ctx, 'name'));
-      await manifests.remove(repository, referenceToRead(ctx), (tag) => mayChange(ctx, repository, tag));
+      const reference = referenceToRead(ctx);
+      const gone = await manifests.remove(repository, reference, (tag) => mayChange(ctx, repository, tag));
+      if (report !== undefined) {
+        const manifest = reference.kind === 'digest' ? [{ digest: reference.digest }] : [];
+        for (const what of [...manifest, ...gone.map((tag) => ({ tag }))]) {
+          await report(ctx, { action: 'delete', kind: 'link', repository, what });
+        }
+      }
       replyEmpty(ctx, 202);
     },
   };

@@ -35,6 +35,8 @@ export interface TokenHandlersDependencies {
   readonly service: string;
   readonly audit: Logger;
   readonly pace: PaceSettings;
+  /** Hears how each request for a token ended, and not whose it was. */
+  readonly onToken?: ((result: 'issued' | 'refused') => void) | undefined;
 }
 
 /** How long others may keep the keys, in seconds: a new one is shown for longer before it signs. */
@@ -43,7 +45,7 @@ const LOGIN = 'Berth';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 export function createTokenHandlers(dependencies: TokenHandlersDependencies): TokenHandlers {
-  const { tokens, keys, logins, service, audit, pace } = dependencies;
+  const { tokens, keys, logins, service, audit, pace, onToken } = dependencies;
 
   async function answer(ctx: RequestContext, request: TokenRequest, proof: Proof | undefined): Promise<void> {
     if (request.service !== '' && request.service !== service) {
@@ -65,7 +67,20 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
       },
       'token issued',
     );
+    onToken?.('issued');
     replyJson(ctx, { ...issued, token_type: 'Bearer', issued_token_type: ACCESS_TOKEN });
+  }
+
+  /** A failure of ours is no refusal. */
+  function counted(handler: Handler): Handler {
+    return async (ctx) => {
+      try {
+        await handler(ctx);
+      } catch (error) {
+        if (error instanceof RegistryError && error.status < 500) onToken?.('refused');
+        throw error;
+      }
+    };
   }
 
   async function proofOfHeader(ctx: RequestContext): Promise<Proof | undefined> {
@@ -90,13 +105,13 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
   }
 
   return {
-    async get(ctx) {
+    get: counted(async (ctx) => {
       ctx.set('Cache-Control', 'no-store');
       const request = parseTokenQuery(ctx.querystring);
       await answer(ctx, request, await proofOfHeader(ctx));
-    },
+    }),
 
-    async post(ctx) {
+    post: counted(async (ctx) => {
       ctx.set('Cache-Control', 'no-store');
       if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(ctx.get('Content-Type'))) {
         throw new RegistryError('requestInvalid', { detail: 'the body has to be a form' });
@@ -104,7 +119,7 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
       const body = await readBody(ctx, MAX_FORM_BYTES, 'requestTooLarge', pace);
       const form = parseTokenForm(Buffer.from(body).toString(), ctx.querystring);
       await answer(ctx, form, await proofOfForm(ctx, form));
-    },
+    }),
 
     async keys(ctx) {
       ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`);

@@ -10,6 +10,7 @@ import { permitOf } from '../guard.ts';
 import type { Locations } from '../locations.ts';
 import { singleValue } from '../query.ts';
 import { replyEmpty } from '../reply.ts';
+import type { Report } from '../report.ts';
 import { bodyOf, hasNoBody } from '../request-body.ts';
 import type { PaceSettings } from '../transfer-pace.ts';
 import { type UploadQuota, uploadClientOf } from '../upload-quota.ts';
@@ -24,14 +25,16 @@ export interface UploadHandlers {
 
 export interface UploadHandlersDependencies {
   readonly uploads: Uploads;
-  readonly blobs: Pick<Blobs, 'mount'>;
+  readonly blobs: Pick<Blobs, 'mount' | 'find'>;
   readonly locations: Locations;
   readonly pace: PaceSettings;
   readonly quota: UploadQuota;
+  /** Absent: nobody wants to know. */
+  readonly report?: Report | undefined;
 }
 
 export function createUploadHandlers(dependencies: UploadHandlersDependencies): UploadHandlers {
-  const { uploads, blobs, locations, pace, quota } = dependencies;
+  const { uploads, blobs, locations, pace, quota, report } = dependencies;
 
   function replyCreated(ctx: RequestContext, repository: RepositoryName, digest: Digest): void {
     ctx.set('Location', locations.blob(repository, digest));
@@ -82,6 +85,12 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
     if (from !== undefined && !isRepositoryName(from)) return undefined;
     const { may } = permitOf(ctx);
     const isMounted = await blobs.mount(repository, digest, from, (source) => may('pull', source));
+    if (isMounted && report !== undefined) {
+      const found = await blobs.find(repository, digest).catch(() => undefined);
+      const { size = 0 } = found ?? {};
+      const source = from === undefined ? {} : { from };
+      await report(ctx, { action: 'mount', kind: 'blob', repository, digest, size, ...source });
+    }
     return isMounted ? digest : undefined;
   }
 
@@ -93,7 +102,8 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
       const digestText = singleValue(ctx, 'digest');
       if (digestText !== undefined && singleValue(ctx, 'mount') === undefined) {
         const digest = parseDigest(digestText);
-        await uploads.push(repository, digest, chunkOf(ctx));
+        const size = await uploads.push(repository, digest, chunkOf(ctx));
+        await report?.(ctx, { action: 'push', kind: 'blob', repository, digest, size });
         return replyCreated(ctx, repository, digest);
       }
       const algorithm = singleValue(ctx, 'digest-algorithm');
@@ -123,8 +133,9 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
       const digest = parseDigest(singleValue(ctx, 'digest') ?? '');
       const chunk = hasNoBody(ctx) && ctx.get('Content-Range') === '' ? undefined : chunkOf(ctx);
       const id = parameter(ctx, 'session');
-      await counted(repository, id, () => uploads.finish(repository, id, digest, chunk));
+      const size = await counted(repository, id, () => uploads.finish(repository, id, digest, chunk));
       quota.ended(repository, id);
+      await report?.(ctx, { action: 'push', kind: 'blob', repository, digest, size });
       replyCreated(ctx, repository, digest);
     }),
 

@@ -3,10 +3,8 @@ import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { printable } from '../../auth/audit.ts';
 import type { RequestContext, RequestState } from '../context.ts';
-import { hostOf, isAnswered } from '../protocol.ts';
-
-/** The status under which clients that went away are logged. */
-const CLIENT_GONE = 499;
+import { statusOf, writtenOf } from '../outcome.ts';
+import { hostOf } from '../protocol.ts';
 
 export interface AccessLogSettings {
   /** Line by line where everything is fine (`log.accesslog.disabled`); failures are always told. */
@@ -17,7 +15,7 @@ export function accessLog(log: Logger, { everyRequest }: AccessLogSettings): Mid
   return async function accessLog(ctx, next) {
     const startedAt = performance.now();
     ctx.res.once('close', () => {
-      const status = isAnswered(ctx.res) ? ctx.res.statusCode : CLIENT_GONE;
+      const status = statusOf(ctx);
       const isFailure = status >= 500;
       if (!everyRequest && !isFailure) return;
       const line = describe(ctx as RequestContext, status, performance.now() - startedAt);
@@ -31,19 +29,21 @@ export function accessLog(log: Logger, { everyRequest }: AccessLogSettings): Mid
 
 /** The field names of the `registry` image. The query is left out: it may hold what is nobody's business. */
 function describe(ctx: RequestContext, status: number, durationMs: number): object {
-  const { id, remoteAddress, permit, refusal, streamed } = ctx.state;
+  const { id, remoteAddress, permit, refusal, trace } = ctx.state;
   const { name, reference, digest, session } = ctx.params ?? {};
   return {
     'http.request.id': id,
     'http.request.method': ctx.method,
     'http.request.host': hostOf(ctx.req),
     'http.request.uri': ctx.path,
+    'http.request.proto': `HTTP/${ctx.req.httpVersion}`,
     'http.request.remoteaddr': remoteAddress,
     'http.request.useragent': ctx.req.headers['user-agent'],
+    'http.request.referer': ctx.req.headers.referer?.replace(/[?#].*$/, ''),
     'http.request.contentlength': ctx.req.headers['content-length'],
     'http.response.status': status,
     'http.response.duration': Math.round(durationMs * 1000) / 1000,
-    'http.response.written': streamed ?? writtenOf(ctx),
+    'http.response.written': writtenOf(ctx),
     route: ctx.routerName,
     'vars.name': name,
     'vars.reference': reference,
@@ -51,10 +51,6 @@ function describe(ctx: RequestContext, status: number, durationMs: number): obje
     'vars.uuid': session,
     ...(permit && permit.caller.name !== '' && { 'auth.user.name': printable(permit.caller.name) }),
     ...(refusal && { 'err.code': refusal.code, 'err.message': refusal.message }),
+    ...trace,
   };
-}
-
-function writtenOf(ctx: RequestContext): number {
-  if (ctx.method === 'HEAD') return 0;
-  return Number(ctx.res.getHeader('content-length') ?? 0);
 }

@@ -1,0 +1,136 @@
+// The wiring of events: the `notifications` section goes in, somebody to tell what happened comes out.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { Configuration } from '../config/schema.ts';
+import { createCheckedDriver } from '../storage-drivers/checked.ts';
+import type { StorageDriver } from '../storage-drivers/driver.ts';
+import { drivers } from '../storage-drivers/index.ts';
+import { NoSharedStorageError } from './compose-accounts.ts';
+import type { Attempt } from './events/courier.ts';
+import type { EventEndpoint } from './events/endpoint.ts';
+import type { Circumstances, Happening } from './registry/happening.ts';
+import type { Locks } from './registry/locks.ts';
+
+/** Events of a server that is being put together. */
+export interface ServerEvents {
+  /** Absent: nobody wants to know. Nothing may be told before `start`. */
+  readonly tell?: (happening: Happening, circumstances: Circumstances) => Promise<void>;
+  /** Throws what the store throws. */
+  start(): Promise<void>;
+  /** Events that an endpoint is still to be told of, by its name. */
+  pending(): ReadonlyMap<string, number>;
+  close(): Promise<void>;
+}
+
+export interface EventsWiring {
+  readonly driver: StorageDriver;
+  readonly locks: Locks;
+  readonly log: Logger;
+  /** Is told how it goes; as EventsDependencies has it. */
+  readonly onKeep?: ((endpoint: string, count: number) => void) | undefined;
+  readonly onAttempt?: ((attempt: Attempt) => void) | undefined;
+  readonly onDrop?: ((count: number, endpoint?: string) => void) | undefined;
+  readonly now?: () => Date;
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+type EventsConfiguration = Pick<Configuration, 'notifications' | 'http' | 'redis' | 'storage'>;
+
+/** Without an endpoint nothing is kept, nothing loaded and nothing told. */
+export function wireEvents(configuration: EventsConfiguration, wiring: EventsWiring): ServerEvents {
+  const { notifications, http, redis, storage } = configuration;
+  const endpoints = endpointsOf(notifications);
+  const isReadOnly = storage.maintenance.readonly.enabled;
+  if (endpoints.length === 0 || isReadOnly) {
+    if (endpoints.length > 0) wiring.log.warn('nobody is told of pulls: the storage is read only');
+    return { async start() {}, pending: () => new Map(), async close() {} };
+  }
+  const server = randomUUID();
+  const settings = {
+    source: { addr: sourceAddress(http.listen), instanceID: server },
+    includeReferences: notifications.events.includereferences,
+  };
+  const { now = () => new Date() } = wiring;
+  let started: Awaited<ReturnType<typeof startNow>> | undefined;
+
+  async function startNow() {
+    const [{ startEvents }, { createEvent }] = await Promise.all([
+      import('./events/events.ts'),
+      import('./events/event.ts'),
+    ]);
+    const { durability, maxevents: most } = notifications;
+    const isAlone = redis === undefined;
+    const events = await startEvents({ endpoints, durability, most }, { ...wiring, server, isAlone });
+    return { events, createEvent };
+  }
+
+  return {
+    async tell(happening, circumstances) {
+      if (started === undefined) throw new Error('events have not been started');
+      const { events, createEvent } = started;
+      await events.tell(createEvent(happening, circumstances, now(), settings));
+    },
+    async start() {
+      started = await startNow();
+    },
+    pending: () => started?.events.pending() ?? new Map(),
+    async close() {
+      await started?.events.close();
+    },
+  };
+}
+
+export interface ReplayedEndpoint {
+  readonly name: string;
+  /** Events that it took. */
+  readonly told: number;
+}
+
+/** There is no endpoint that could be told. */
+export class NoEndpointError extends Error {
+  override readonly name = 'NoEndpointError';
+}
+
+/**
+ * Tells the endpoints of the configuration, or the one of that name, again what happened since then. Throws NoEndpointError,
+ * NoSharedStorageError, NotTakenError, and what the store throws.
+ */
+export async function replayTo(
+  { notifications, storage }: Pick<Configuration, 'notifications' | 'storage'>,
+  since: Date,
+  name?: string,
+): Promise<readonly ReplayedEndpoint[]> {
+  const endpoints = endpointsOf(notifications).filter(
+    (endpoint) => name === undefined || endpoint.name === name,
+  );
+  if (endpoints.length === 0)
+    throw new NoEndpointError(
+      name === undefined
+        ? 'notifications.endpoints names nobody to be told'
+        : 'there is no endpoint of that name',
+    );
+  const { replayEvents } = await import('./events/replay.ts');
+  const driver = createCheckedDriver(await openDriver(storage.driver));
+  const replayed: ReplayedEndpoint[] = [];
+  for (const endpoint of endpoints) {
+    replayed.push({ name: endpoint.name, told: await replayEvents(endpoint, since, { driver }) });
+  }
+  return replayed;
+}
+
+async function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
+  if (choice.name === 'inmemory')
+    throw new NoSharedStorageError('the storage is in the memory of the server: no command can reach it');
+  if (choice.name === 's3') return drivers.s3(choice);
+  return drivers.filesystem({ rootDirectory: choice.rootdirectory });
+}
+
+function endpointsOf({ endpoints }: Configuration['notifications']): readonly EventEndpoint[] {
+  return endpoints.filter(({ disabled }) => !disabled);
+}
+
+/** As the `registry` image says where it runs. */
+function sourceAddress(listen: Configuration['http']['listen']): string {
+  return listen.net === 'tcp' ? `${hostname()}:${listen.port}` : hostname();
+}

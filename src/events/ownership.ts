@@ -1,0 +1,115 @@
+// Which queue is whose. Whoever works on a queue renews a sign of life in it; a queue whose sign is gone, or has not changed for
+// long, is taken over by another server of the store, so that events outlive the server that wrote them.
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { isKeyNotFound } from '../../storage-drivers/errors.ts';
+import * as layout from '../registry/layout.ts';
+import type { Locks } from '../registry/locks.ts';
+
+export interface Ownership {
+  /** Makes a queue this server's, and keeps it so by `renew`. */
+  hold(queue: string): Promise<void>;
+  /** Renews the signs. Throws what the store throws. */
+  renew(): Promise<void>;
+  /** Whether nobody else can have taken this server's queues over by now. */
+  isSure(): boolean;
+  /** Takes over a queue that is nobody's any more; `undefined` if there is none. */
+  adopt(): Promise<string | undefined>;
+  /** Gives every queue back, for others to go on with at once. */
+  releaseAll(): Promise<void>;
+  /** The queue is no more, or somebody else's. */
+  forget(queue: string): void;
+}
+
+export interface OwnershipDependencies {
+  readonly driver: StorageDriver;
+  readonly locks: Locks;
+  /** The id of this server. */
+  readonly server: string;
+  /** No other server works on the store: whatever queue there is, is nobody's. */
+  readonly isAlone: boolean;
+  /** Milliseconds that have passed since whenever. */
+  readonly clock?: () => number;
+}
+
+/** How often the sign of life is renewed. */
+export const RENEWED_EVERY_MS = 5_000;
+/** A server that could not renew its signs for as long does not write to its queues any more. */
+const SURE_FOR_MS = 20_000;
+/** A sign that has not changed for as long is nobody's. */
+const DEAD_AFTER_MS = 40_000;
+
+export function createOwnership(dependencies: OwnershipDependencies): Ownership {
+  const { driver, locks, server, isAlone, clock = () => performance.now() } = dependencies;
+  const held = new Set<string>();
+  const seen = new Map<string, { readonly sign: string; readonly since: number }>();
+  let beat = 0;
+  let renewedAt = clock();
+
+  async function readSign(queue: string): Promise<string> {
+    try {
+      return Buffer.from(await driver.read(layout.eventOwner(queue))).toString();
+    } catch (error) {
+      if (isKeyNotFound(error)) return '';
+      throw error;
+    }
+  }
+
+  async function sign(queue: string): Promise<void> {
+    beat += 1;
+    const content = Buffer.from(JSON.stringify({ server, beat }));
+    await driver.write(layout.eventOwner(queue), content, { durable: false });
+  }
+
+  /** By whether the sign changes, not by its age: the clocks of the servers may differ. */
+  async function isOrphan(queue: string): Promise<boolean> {
+    const found = await readSign(queue);
+    const before = seen.get(queue);
+    if (before?.sign !== found) seen.set(queue, { sign: found, since: clock() });
+    if (isAlone || found === '') return true;
+    return before?.sign === found && clock() - before.since >= DEAD_AFTER_MS;
+  }
+
+  /** Of several that want it, only one finds the sign as it was. */
+  function claim(queue: string): Promise<boolean> {
+    return locks.exclusive(`events:${queue}`, async (lease) => {
+      if ((await readSign(queue)) !== seen.get(queue)?.sign) return false;
+      await lease.confirm();
+      await sign(queue);
+      held.add(queue);
+      return true;
+    });
+  }
+
+  return {
+    async hold(queue) {
+      const startedAt = clock();
+      await sign(queue);
+      if (held.size === 0) renewedAt = startedAt;
+      held.add(queue);
+    },
+
+    async renew() {
+      const startedAt = clock();
+      for (const queue of held) await sign(queue);
+      renewedAt = startedAt;
+    },
+
+    isSure: () => isAlone || clock() - renewedAt < SURE_FOR_MS,
+
+    async adopt() {
+      for (const { name, kind } of await driver.list(layout.EVENT_QUEUES)) {
+        if (kind !== 'prefix' || held.has(name)) continue;
+        if ((await isOrphan(name)) && (await claim(name))) return name;
+      }
+      return undefined;
+    },
+
+    async releaseAll() {
+      const queues = [...held];
+      held.clear();
+      for (const queue of queues) await driver.delete(layout.eventOwner(queue), { durable: false });
+    },
+
+    forget: (queue) => void held.delete(queue),
+  };
+}
