@@ -13,7 +13,15 @@ import { installMissing } from './support/system-packages.ts';
 const root = join(import.meta.dirname, '..');
 
 /** Tests that start container daemons or measure: one file at a time, after the others. */
-const ONE_AT_A_TIME = ['test/clients/', 'test/crash/', 'test/process/', 'test/replicas/', 'test/bench/'];
+const ONE_AT_A_TIME = [
+  'test/clients/',
+  'test/crash/',
+  'test/guides/',
+  'test/image/',
+  'test/process/',
+  'test/replicas/',
+  'test/bench/',
+];
 
 /** Only for what hangs; no test is expected to come near it. */
 const HANGING_FILE_MS = 900_000;

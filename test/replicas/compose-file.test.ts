@@ -23,6 +23,7 @@ const composeSchema = z.object({
       command: z.array(z.string()).optional(),
       healthcheck: z.object({}).optional(),
       restart: z.string().optional(),
+      profiles: z.array(z.string()).optional(),
     }),
   ),
   volumes: z.record(z.string(), z.unknown()),
@@ -49,6 +50,8 @@ test('the compose plug-in of docker understands the file', {
 
 test('everything that is mounted is in the project, or a volume of its own', () => {
   for (const [name, { volumes: mounts = [] }] of Object.entries(services)) {
+    // It looks at the machine.
+    if (name === 'cadvisor') continue;
     for (const mount of mounts) {
       const [source = ''] = mount.split(':');
       const isThere = source.startsWith('./') ? existsSync(join(root, source)) : source in volumes;
@@ -57,11 +60,15 @@ test('everything that is mounted is in the project, or a volume of its own', () 
   }
 });
 
-test('only the balancer is published, and only on this machine unless that is changed', () => {
+test('only the balancer and the pages of the monitoring are published, and only on this machine unless the first is changed', () => {
   for (const [name, { ports = [] }] of Object.entries(services)) {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: what compose replaces
-    const expected = name === 'nginx' ? ['${BERTH_ADDRESS:-127.0.0.1}:${BERTH_PORT:-5000}:5000'] : [];
-    assert.deepEqual(ports, expected, name);
+    const expected: Readonly<Record<string, string>> = {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: what compose replaces
+      nginx: '${BERTH_ADDRESS:-127.0.0.1}:${BERTH_PORT:-5000}:5000',
+      prometheus: '127.0.0.1:9090:9090',
+      grafana: '127.0.0.1:3000:3000',
+    };
+    assert.deepEqual(ports, name in expected ? [expected[name]] : [], name);
   }
 });
 
@@ -70,6 +77,13 @@ test('everything that runs on has a health check, and comes back', () => {
     if (name === 'secrets-check') continue;
     assert.ok(healthcheck, name);
     assert.equal(restart, 'unless-stopped', name);
+  }
+});
+
+test('the monitoring comes up only with its profile', () => {
+  for (const [name, { profiles = [] }] of Object.entries(services)) {
+    const isMonitoring = ['prometheus', 'grafana', 'cadvisor'].includes(name);
+    assert.deepEqual(profiles, isMonitoring ? ['monitoring'] : [], name);
   }
 });
 
