@@ -62,6 +62,7 @@ const PRUNED_EVERY_MS = 60_000;
 const ADOPTED_EVERY_MS = 15_000;
 /** What an attempt that is under way has when the server stops. */
 const GRACE_MS = 1_000;
+const NOT_SEEN_TO = 'the queues of events could not be seen to; it is tried again';
 
 /** Takes over what dead servers left, and begins to tell. Throws what the store throws. */
 export async function startEvents(
@@ -157,7 +158,9 @@ export async function startEvents(
     for (const queue of queues()) if (ownership.isSure()) await queue.save();
   }
 
-  await adoptAll();
+  // With others on the store there is another time; alone, what was left comes before what happens from now on.
+  if (isAlone) await adoptAll();
+  else await adoptAll().catch((error: unknown) => log.warn({ err: error }, NOT_SEEN_TO));
   for (const endpoint of endpoints) {
     const postman = await createPostman(endpoint, { connections: REPOSITORIES_AT_ONCE, now });
     postmen.push(postman);
@@ -207,7 +210,7 @@ function startRound(everyMs: number, work: () => Promise<void>, log: Logger) {
   let working: Promise<void> | undefined;
   const timer = setInterval(() => {
     working ??= work()
-      .catch((error: unknown) => log.warn({ err: error }, 'the queue of events could not be seen to'))
+      .catch((error: unknown) => log.warn({ err: error }, NOT_SEEN_TO))
       .finally(() => {
         working = undefined;
       });
