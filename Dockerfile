@@ -26,10 +26,11 @@ RUN mkdir -p /image/lib /image/bin /image/registry \
   && chmod 755 deploy/image/start.js \
   && ln -s /app/deploy/image/start.js /image/bin/registry \
   && ln -s /app/deploy/image/start.js /image/bin/berth
-# Node keeps compiled code for each user apart: for root, whom the container starts as, and for the user of the server.
-RUN mkdir -m 777 -p node_modules/.cache/berth && node deploy/image/compile.js
+# Node keeps compiled code for each user apart: for root, whom the container starts as, and for the user of the server. Twice,
+# since V8 takes only what was compiled by a process that has not loaded what strips types.
+RUN mkdir -m 777 -p node_modules/.cache/berth && node deploy/image/compile.js && node deploy/image/compile.js
 USER 65532:65532
-RUN node deploy/image/compile.js
+RUN node deploy/image/compile.js && node deploy/image/compile.js
 USER 0:0
 RUN chmod -R a+rX,go-w node_modules/.cache
 

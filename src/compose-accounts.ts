@@ -2,10 +2,10 @@
 import type { Configuration } from '../config/schema.ts';
 import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
-import { drivers } from '../storage-drivers/index.ts';
 import { type Accounts, createAccounts } from './auth/accounts/accounts.ts';
 import type { StoredSigningKeys } from './auth/tokens/signing-keys.ts';
 import { openKeptKeys } from './compose-keys.ts';
+import { openSharedDriver } from './compose-storage.ts';
 import { createLocks, type Locks } from './registry/locks.ts';
 
 export interface OpenAccounts {
@@ -15,18 +15,13 @@ export interface OpenAccounts {
   close(): Promise<void>;
 }
 
-/** The storage is one that only the server itself can see. */
-export class NoSharedStorageError extends Error {
-  override readonly name = 'NoSharedStorageError';
-}
-
 /**
  * Opens the storage of the configuration. A server may be at work on it: with Redis they exclude one another; without, two
  * changes of one account within the same milliseconds may lose one of them.
  * Throws NoSharedStorageError, RedisRefusedError, and what the storage throws.
  */
 export async function openAccounts(configuration: Configuration): Promise<OpenAccounts> {
-  const driver = createCheckedDriver(await openDriver(configuration.storage.driver));
+  const driver = createCheckedDriver(await openSharedDriver(configuration.storage.driver));
   const { locks, close } = await openLocks(driver, configuration);
   const readOnly = configuration.storage.maintenance.readonly.enabled;
   return {
@@ -34,13 +29,6 @@ export async function openAccounts(configuration: Configuration): Promise<OpenAc
     keys: async () => openKeptKeys(configuration.auth, driver),
     close,
   };
-}
-
-async function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
-  if (choice.name === 'inmemory')
-    throw new NoSharedStorageError('the storage is in the memory of the server: no command can reach it');
-  if (choice.name === 's3') return drivers.s3(choice);
-  return drivers.filesystem({ rootDirectory: choice.rootdirectory });
 }
 
 async function openLocks(

@@ -5,8 +5,7 @@ import type { Logger } from 'pino';
 import type { Configuration } from '../config/schema.ts';
 import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
-import { drivers } from '../storage-drivers/index.ts';
-import { NoSharedStorageError } from './compose-accounts.ts';
+import { openSharedDriver } from './compose-storage.ts';
 import type { Attempt } from './events/courier.ts';
 import type { EventEndpoint } from './events/endpoint.ts';
 import type { Circumstances, Happening } from './registry/happening.ts';
@@ -111,19 +110,12 @@ export async function replayTo(
         : 'there is no endpoint of that name',
     );
   const { replayEvents } = await import('./events/replay.ts');
-  const driver = createCheckedDriver(await openDriver(storage.driver));
+  const driver = createCheckedDriver(await openSharedDriver(storage.driver));
   const replayed: ReplayedEndpoint[] = [];
   for (const endpoint of endpoints) {
     replayed.push({ name: endpoint.name, told: await replayEvents(endpoint, since, { driver }) });
   }
   return replayed;
-}
-
-async function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
-  if (choice.name === 'inmemory')
-    throw new NoSharedStorageError('the storage is in the memory of the server: no command can reach it');
-  if (choice.name === 's3') return drivers.s3(choice);
-  return drivers.filesystem({ rootDirectory: choice.rootdirectory });
 }
 
 function endpointsOf({ endpoints }: Configuration['notifications']): readonly EventEndpoint[] {

@@ -60,7 +60,7 @@ const rooms: readonly (readonly [room: RegExp, mayImport: RegExp])[] = [
 test('the files of the project are found, and their imports read', () => {
   assert.ok(modules.length > 60, `${modules.length} files`);
   const compose = modules.find(({ path }) => path === 'src/compose.ts');
-  assert.ok(compose?.imports.includes('src/http/app.ts'));
+  assert.ok(compose?.imports.includes('src/http/server.ts'));
   assert.ok(compose?.imports.includes('pino'));
 });
 

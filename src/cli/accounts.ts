@@ -2,8 +2,9 @@
 import { ConfigurationError } from '../../config/problem.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
 import { SigningKeyError } from '../auth/tokens/signing-key.ts';
-import { NoSharedStorageError, openAccounts } from '../compose-accounts.ts';
+import { openAccounts } from '../compose-accounts.ts';
 import { NoKeptKeysError } from '../compose-keys.ts';
+import { NoSharedStorageError } from '../compose-storage.ts';
 import { RedisRefusedError } from '../sessions/coordination.ts';
 import { runAccountCommand } from './account-commands.ts';
 import { configurationFor } from './configuration.ts';

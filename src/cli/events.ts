@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 import { ConfigurationError } from '../../config/problem.ts';
 import { parseDuration } from '../../config/scalars.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
-import { NoSharedStorageError } from '../compose-accounts.ts';
 import { NoEndpointError, replayTo } from '../compose-events.ts';
+import { NoSharedStorageError } from '../compose-storage.ts';
 import { NotTakenError } from '../events/post.ts';
 import { configurationFor } from './configuration.ts';
 

@@ -120,25 +120,20 @@ test('the image takes the place of `registry`', { skip }, async (t) => {
     await remove();
   });
 
-  await t.test('it starts from code that was compiled in the build, whoever it runs as', async () => {
-    for (const user of [[], ['--user', `${SERVER_USER}:${SERVER_USER}`]]) {
-      const told = await docker(
-        'run',
-        '--rm',
-        ...user,
-        '-e',
-        'NODE_DEBUG_NATIVE=COMPILE_CACHE',
-        'berth',
-        'check-config',
-      );
-      const text = told.stdout + told.stderr;
-      assert.match(
-        text,
-        /cache for StrippedTypeScript .* was accepted|reading cache from .* for StrippedTypeScript .* success/,
-      );
-      assert.doesNotMatch(text, /permission denied|no transpile cache/);
-    }
-  });
+  await t.test(
+    'it starts from code that was compiled in the build, as root and as the user of the server',
+    async () => {
+      const tell = ['--env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE'];
+      for (const user of [[], ['--user', `${SERVER_USER}:${SERVER_USER}`]]) {
+        const { stdout, stderr } = await docker('run', '--rm', ...user, ...tell, 'berth', 'check-config');
+        const lines = `${stdout}${stderr}`.split('\n');
+        assert.ok(lines.filter((line) => line.includes('was accepted')).length > 100);
+        // Only what runs once and is small stands outside.
+        const missed = lines.filter((line) => /was rejected|no transpile cache|permission denied/.test(line));
+        assert.deepEqual(missed, []);
+      }
+    },
+  );
 
   await t.test('a directory of somebody else is served as that user', async () => {
     const volume = join(directory, 'theirs');

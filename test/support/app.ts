@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import request from 'supertest';
 import { stringify } from 'yaml';
 import { loadConfiguration } from '../../config/load.ts';
-import { createRegistryApp } from '../../src/compose.ts';
+import { createRegistryApp } from '../../src/compose-app.ts';
 import { type Access, openAccess } from '../../src/compose-auth.ts';
 import { wireEvents } from '../../src/compose-events.ts';
 import { startHttpServer } from '../../src/http/server.ts';

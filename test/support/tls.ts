@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { loadConfiguration } from '../../config/load.ts';
-import { createRegistryApp } from '../../src/compose.ts';
+import { createRegistryApp } from '../../src/compose-app.ts';
 import { startHttpServer } from '../../src/http/server.ts';
 import { openTlsEndpoint, type TlsSettings } from '../../src/http/tls/tls-endpoint.ts';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
