@@ -2,13 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { request as requestPlainly } from 'node:http';
 import { request as requestWithTls } from 'node:https';
-import { enableCompileCache } from 'node:module';
-import { join } from 'node:path';
 import { commandOf } from './command.js';
+import { useCompiledCode } from './compiled-code.js';
 
 const LIMIT_MS = 5_000;
 
-enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/berth'));
+useCompiledCode();
 const { configurationFor } = await import('../../src/cli/configuration.ts');
 const { http } = (await configurationFor(configurationOfServer())).configuration;
 const target =

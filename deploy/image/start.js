@@ -2,9 +2,9 @@
 // What the container starts: finds the configuration where the `registry` image has it, sees to it that the server may write
 // to its directory without being root, and runs the command in this process. JavaScript for the reason of src/cli/main.js.
 import { existsSync, readFileSync } from 'node:fs';
-import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { commandOf } from './command.js';
+import { useCompiledCode } from './compiled-code.js';
 
 const app = join(import.meta.dirname, '../..');
 
@@ -24,8 +24,7 @@ async function start(command) {
     process.stderr.write(`${command.text}\n`);
     return 1;
   }
-  // Before the user changes: what the build has compiled is kept for each user apart.
-  enableCompileCache(join(app, 'node_modules/.cache/berth'));
+  useCompiledCode();
   const { becomeServerUser } = await import('./user.js');
   const problem = await becomeServerUser(command.words);
   if (problem !== undefined) {
