@@ -3,18 +3,9 @@
 // and is not needed where the compiled code is at hand.
 import { constants, enableCompileCache, flushCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 
 /** File operations that may wait for the disk at the same time. Node has 4, so that four slow syncs stop every pull. */
 const FILE_THREADS = '16';
-/** The first major version of V8 whose flags were looked at: an unknown flag is a line on stderr. */
-const KNOWN_V8 = 14;
-
-// Buffers count with everything else then. Otherwise each 32 MB of them that came and went start a collection, and a push spends
-// more than a quarter of its processor time on that (bench/NOTES.md).
-if (Number.parseInt(process.versions.v8, 10) >= KNOWN_V8) {
-  setFlagsFromString('--external-memory-accounted-in-global-limit');
-}
 
 // What is compiled once starts in half the time. Beside the code, and not where others could write.
 const cache = enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/berth'));
