@@ -4,19 +4,16 @@ import type { Logger } from 'pino';
 import { proxyBlockList } from '../config/network.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
-import { describeCaller } from './auth/audit.ts';
-import { type Access, openToEverybody } from './compose-auth.ts';
+import { type Access, openToEverybody } from './compose-access.ts';
 import type { ServerEvents } from './compose-events.ts';
 import type { Observation } from './compose-observe.ts';
 import { createApp } from './http/app.ts';
 import { createClientAddress } from './http/client-address.ts';
 import { createGuard } from './http/guard.ts';
-import { createAdminHandlers } from './http/handlers/admin/handlers.ts';
 import { createBaseHandlers } from './http/handlers/base.ts';
 import { createBlobHandlers } from './http/handlers/blobs.ts';
 import { createListHandlers } from './http/handlers/lists.ts';
 import { createManifestHandlers, type ManifestHandlersDependencies } from './http/handlers/manifests.ts';
-import { createTokenHandlers, type TokenHandlersDependencies } from './http/handlers/tokens.ts';
 import { createUploadHandlers } from './http/handlers/uploads.ts';
 import { createLocations, type Locations } from './http/locations.ts';
 import { type ClientOrigin, createClientOrigin } from './http/origin.ts';
@@ -198,7 +195,7 @@ function createHandlers(
       maxTags: configuration.tags.maxtags,
       maxRepositories: configuration.catalog.maxentries,
     }),
-    ...officeHandlers(access, configuration, { pace, onToken: metrics?.access.onToken }),
+    ...access.handlers?.({ pace, onToken: metrics?.access.onToken }),
   };
 }
 
@@ -212,37 +209,6 @@ function reportTo(
   originOf: ClientOrigin,
 ): Report {
   return createReport({ tell, originOf, locations: locationsOf(http) });
-}
-
-/** Tokens and accounts, where they are made and kept here. */
-function officeHandlers(
-  { tokens, accounts, audit }: Access,
-  configuration: Configuration,
-  { pace, onToken }: Pick<TokenHandlersDependencies, 'pace' | 'onToken'>,
-): Pick<Handlers, 'tokens' | 'admin'> {
-  if (tokens === undefined) return {};
-  const { prefix } = configuration.http;
-  return {
-    tokens: createTokenHandlers({
-      tokens: tokens.service,
-      keys: tokens.keys,
-      logins: tokens.logins,
-      service: tokens.serviceName,
-      audit,
-      pace,
-      onToken,
-    }),
-    ...(accounts && {
-      admin: createAdminHandlers({
-        accounts,
-        revokeToken: tokens.service.revoke,
-        audit: ({ act, by, about }) =>
-          audit.info({ event: 'administration', act, ...describeCaller(by), about }, 'accounts changed'),
-        prefix,
-        pace,
-      }),
-    }),
-  };
 }
 
 function redirectOf({ disable, except }: Configuration['storage']['redirect']): RedirectSettings {

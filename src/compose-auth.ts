@@ -3,15 +3,8 @@ import type { Logger } from 'pino';
 import type { Configuration } from '../config/schema.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { type Accounts, createAccounts } from './auth/accounts/accounts.ts';
-import type { FirstAdministrator } from './auth/accounts/administrators.ts';
 import { createGate, tokensAlone } from './auth/gate.ts';
-import {
-  basicChallenge,
-  bearerChallenge,
-  createOpenGate,
-  createSillyGate,
-  type Gatekeeper,
-} from './auth/gatekeeper.ts';
+import { basicChallenge, bearerChallenge, createSillyGate } from './auth/gatekeeper.ts';
 import {
   createLimitedLogins,
   type LimitedLogins,
@@ -26,35 +19,13 @@ import { permitFor } from './auth/policy/permit.ts';
 import type { Policy } from './auth/policy/policy.ts';
 import { accountsPolicy, openPolicy } from './auth/policy/without-rules.ts';
 import { createOutsideTokens, type OutsideTokens } from './auth/tokens/outside-tokens.ts';
-import { openSigningKeys, readSigningKeys, type SigningKeys } from './auth/tokens/signing-keys.ts';
+import { openSigningKeys, readSigningKeys } from './auth/tokens/signing-keys.ts';
 import { createTokenService, type Proof, type TokenService } from './auth/tokens/token-service.ts';
+import { type Access, auditOf, openToEverybody } from './compose-access.ts';
 import { OFFICE } from './compose-keys.ts';
+import { createOfficeHandlers } from './compose-office.ts';
 import { type KnownNames, knownToConfiguration, openRules } from './compose-rules.ts';
 import type { Locks } from './registry/locks.ts';
-
-export interface Access {
-  readonly gatekeeper: Gatekeeper;
-  /** The rules that hold now. */
-  readonly policy: () => Policy;
-  /** Gets a line for each login, refusal and act of administration. */
-  readonly audit: Logger;
-  /** Where tokens are made here. */
-  readonly tokens?: TokenOffice;
-  /** Where accounts are kept here. */
-  readonly accounts?: Accounts;
-  /** To be shown once: who may administrate the registry, if nobody else may. */
-  readonly firstAdministrator?: FirstAdministrator;
-  close(): Promise<void>;
-}
-
-/** What makes tokens, and who asks for them. */
-export interface TokenOffice {
-  readonly service: TokenService;
-  readonly keys: SigningKeys;
-  readonly logins: LimitedLogins;
-  /** The service that they are for. */
-  readonly serviceName: string;
-}
 
 export interface AccessDependencies {
   readonly driver: StorageDriver;
@@ -65,16 +36,6 @@ export interface AccessDependencies {
 }
 
 type Auth = Configuration['auth'];
-
-/** Without an `auth` section: everybody may do everything. */
-export function openToEverybody(log: Logger): Access {
-  return {
-    gatekeeper: createOpenGate(),
-    policy: () => openPolicy,
-    audit: auditOf(log),
-    async close() {},
-  };
-}
 
 /**
  * Opens what the section names. Throws what a start has to end with: PolicyError, PasswordFileError, TokenKeysError, and what the
@@ -90,7 +51,17 @@ export async function openAccess(
   await using undo = new AsyncDisposableStack();
   const access = await openScheme();
   const closing = undo.move();
-  return { ...access, audit, close: () => closing.disposeAsync() };
+  const { tokens, accounts } = access;
+  const { prefix } = http;
+  return {
+    ...access,
+    audit,
+    ...(tokens && {
+      handlers: (settings) =>
+        createOfficeHandlers({ tokens, audit, prefix, ...(accounts && { accounts }) }, settings),
+    }),
+    close: () => closing.disposeAsync(),
+  };
 
   async function openScheme(): Promise<Omit<Access, 'audit' | 'close'>> {
     switch (scheme.name) {
@@ -272,7 +243,3 @@ const SWEPT_EVERY_MS = 6 * 3_600_000;
 /** Seconds after which a failed login is forgiven. */
 const FORGIVEN_PER_ADDRESS = 1;
 const FORGIVEN_PER_ACCOUNT = 20;
-
-function auditOf(log: Logger): Logger {
-  return log.child({ log: 'audit' });
-}

@@ -6,8 +6,9 @@ import type { Configuration } from '../config/schema.ts';
 import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import type { FirstAdministrator } from './auth/accounts/administrators.ts';
+import { type Access, openToEverybody } from './compose-access.ts';
 import { createRegistryApp } from './compose-app.ts';
-import { openAccess } from './compose-auth.ts';
+import type { AccessDependencies } from './compose-auth.ts';
 import { wireEvents } from './compose-events.ts';
 import {
   type Observation,
@@ -18,7 +19,6 @@ import {
 } from './compose-observe.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
-import { openAutomaticEndpoint } from './http/tls/acme/automatic-endpoint.ts';
 import { openTlsEndpoint } from './http/tls/tls-endpoint.ts';
 import { announcePresence, type Presence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
@@ -73,7 +73,7 @@ export async function startServer(
     whyNotServing: () => whyNotServing,
   });
   undo.defer(async () => debug?.close());
-  const access = await openAccess(configuration, {
+  const access = await guardedBy(configuration, {
     driver,
     locks: coordination.locks,
     log,
@@ -162,6 +162,14 @@ function startPurging(
   return schedulePurge(dependencies, { ageMs: age, intervalMs: interval, dryRun: dryrun });
 }
 
+/** Only who asks somebody who they are pays for loading how that is done. */
+async function guardedBy(configuration: Configuration, dependencies: AccessDependencies): Promise<Access> {
+  const { scheme, policy } = configuration.auth;
+  if (scheme.name === 'none' && policy === undefined) return openToEverybody(dependencies.log);
+  const { openAccess } = await import('./compose-auth.ts');
+  return openAccess(configuration, dependencies);
+}
+
 /** Over Redis if there is one, else within this process. */
 async function coordinate(
   driver: StorageDriver,
@@ -194,7 +202,10 @@ async function protocolsOf({ tls, http2, h2c }: Configuration['http'], log: Logg
   const endpoint =
     source.kind === 'files'
       ? openTlsEndpoint({ ...rules, ...source }, { log })
-      : openAutomaticEndpoint({ ...rules, letsencrypt: source }, { log });
+      : (await import('./http/tls/acme/automatic-endpoint.ts')).openAutomaticEndpoint(
+          { ...rules, letsencrypt: source },
+          { log },
+        );
   return { tls: await endpoint, http2: !http2.disabled };
 }
 

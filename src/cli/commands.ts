@@ -1,8 +1,4 @@
-// The command line: which command, and what its end means to the shell.
-import { manageAccounts } from './accounts.ts';
-import { checkConfig } from './check-config.ts';
-import { manageEvents } from './events.ts';
-import { serve } from './serve.ts';
+// The command line: which command, and what its end means to the shell. Only the one that is asked for is loaded.
 
 const usage = `Usage: berth <command>
 
@@ -20,16 +16,16 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   const [first, ...rest] = words;
   switch (first) {
     case 'serve':
-      return serve(rest);
+      return (await import('./serve.ts')).serve(rest);
     case 'check-config':
-      return checkConfig(rest);
+      return (await import('./check-config.ts')).checkConfig(rest);
     case 'user':
     case 'group':
     case 'robot':
     case 'key':
-      return manageAccounts(words);
+      return (await import('./accounts.ts')).manageAccounts(words);
     case 'events':
-      return manageEvents(rest);
+      return (await import('./events.ts')).manageEvents(rest);
     case 'help':
     case '--help':
     case '-h':
@@ -40,7 +36,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
       return 1;
     default:
       // What the `registry` image takes too: a configuration file alone.
-      if (/\.ya?ml$/.test(first)) return serve(words);
+      if (/\.ya?ml$/.test(first)) return (await import('./serve.ts')).serve(words);
       process.stderr.write(`unknown command: ${first}\n\n${usage}\n`);
       return 1;
   }

@@ -11,7 +11,6 @@ import { StoreInUseError } from '../maintenance/presence.ts';
 import { DebugAddressError } from '../observe/debug-server.ts';
 import { createLog, type LogSettings } from '../observe/log.ts';
 import { RedisRefusedError } from '../sessions/coordination.ts';
-import { describeAuthProblem } from './auth-problem.ts';
 import { configurationFor } from './configuration.ts';
 import { openTraces } from './traces.ts';
 
@@ -40,7 +39,7 @@ export async function serve(words: readonly string[]): Promise<number> {
     log.info(cut === 0 ? {} : { cut }, 'stopped');
     return 0;
   } catch (error) {
-    const reason = reasonOf(error);
+    const reason = await reasonOf(error);
     if (reason === undefined) throw error;
     process.stderr.write(`${reason}\n`);
     return 1;
@@ -91,7 +90,8 @@ function logSettings({ level, formatter, fields, accesslog }: Configuration['log
 }
 
 /** The one line that explains why the server could not start; `undefined` for what nobody foresaw. */
-function reasonOf(error: unknown): string | undefined {
+async function reasonOf(error: unknown): Promise<string | undefined> {
+  const { describeAuthProblem } = await import('./auth-problem.ts');
   const problem = describeAuthProblem(error);
   if (problem !== undefined) return problem;
   if (error instanceof ConfigurationError) return error.message;

@@ -3,8 +3,6 @@
 import Router from '@koa/router';
 import type { RequestState } from './context.ts';
 import type { Guard } from './guard.ts';
-import type { AdminHandlers } from './handlers/admin/handlers.ts';
-import { addAdminRoutes } from './handlers/admin/routes.ts';
 import type { BaseHandlers } from './handlers/base.ts';
 import type { BlobHandlers } from './handlers/blobs.ts';
 import type { ListHandlers } from './handlers/lists.ts';
@@ -21,7 +19,7 @@ export interface Handlers {
   /** Only where tokens are made here. */
   readonly tokens?: TokenHandlers;
   /** Only where accounts are kept here. */
-  readonly admin?: AdminHandlers;
+  readonly admin?: { addTo(router: Router<RequestState>, guard: Guard): void };
 }
 
 /** Where tokens are asked for, below `http.prefix`. */
@@ -68,6 +66,6 @@ export function createRoutes(
     router.post('token', TOKEN_PATH, guard.open, tokens.post); // its OAuth 2 variant, RFC 8693
     router.get('keys', '/auth/jwks', guard.open, tokens.keys); // RFC 7517
   }
-  if (admin !== undefined) addAdminRoutes(router, admin, guard);
+  admin?.addTo(router, guard);
   return router;
 }

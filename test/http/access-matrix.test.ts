@@ -5,6 +5,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Guard } from '../../src/http/guard.ts';
+import type { AdminHandlers } from '../../src/http/handlers/admin/handlers.ts';
+import { addAdminRoutes } from '../../src/http/handlers/admin/routes.ts';
 import { createRoutes, type Handlers } from '../../src/http/routes.ts';
 import { accountsTable, openAccountsStage } from '../support/access-accounts.ts';
 import {
@@ -29,7 +31,10 @@ const title = ({ row: { route, what } }: Expectation<never> | Expectation<string
 function allRoutes(): readonly string[] {
   const step = async () => undefined;
   const anything: unknown = new Proxy({}, { get: () => step });
-  const handlers: unknown = new Proxy({}, { get: () => anything });
+  const admin: Handlers['admin'] = {
+    addTo: (router, guard) => addAdminRoutes(router, anything as AdminHandlers, guard),
+  };
+  const handlers: unknown = new Proxy({}, { get: (_, noun) => (noun === 'admin' ? admin : anything) });
   const guard = { open: step, known: step, lists: step, administration: step, may: () => step };
   const { stack } = createRoutes(handlers as Handlers, guard as Guard, '');
   return stack.flatMap(({ methods, path }) =>

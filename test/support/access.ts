@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import jsonwebtoken from 'jsonwebtoken';
 import type { Accounts } from '../../src/auth/accounts/accounts.ts';
-import type { TokenOffice } from '../../src/compose-auth.ts';
+import type { TokenOffice } from '../../src/compose-access.ts';
 import { jsonOf } from './answers.ts';
 import { openRegistry, type TestRegistry, type TestRegistryOptions } from './app.ts';
 import type { Cleaner } from './processes.ts';
