@@ -13,8 +13,9 @@ import { createGuard } from './http/guard.ts';
 import { createBaseHandlers } from './http/handlers/base.ts';
 import { createBlobHandlers } from './http/handlers/blobs.ts';
 import { createListHandlers } from './http/handlers/lists.ts';
-import { createManifestHandlers, type ManifestHandlersDependencies } from './http/handlers/manifests.ts';
+import { createManifestHandlers } from './http/handlers/manifests.ts';
 import { createUploadHandlers } from './http/handlers/uploads.ts';
+import { createKeptTags } from './http/kept-tags.ts';
 import { createLocations, type Locations } from './http/locations.ts';
 import { type ClientOrigin, createClientOrigin } from './http/origin.ts';
 import { createRedirectPolicy, type RedirectSettings } from './http/redirect-policy.ts';
@@ -74,7 +75,7 @@ export interface RegistryAppDependencies {
 /** The registry as something to answer requests with; not listening yet. */
 export interface RegistryApp {
   readonly listener: RequestListener;
-  /** What else works on the same store has to share these. */
+  /** What else works on the same store has to share it. */
   readonly catalog: Catalog;
 }
 
@@ -158,8 +159,7 @@ function createHandlers(
   const pace = { minimumRate: minimumrate, periodMs: pacePeriodMs };
   const deleteEnabled = configuration.storage.delete.enabled;
   const { blobs, uploads, manifests, isHeld } = registry;
-  const isImmutable: ManifestHandlersDependencies['isImmutable'] = (repository, tag) =>
-    access.policy().isImmutable(repository, tag);
+  const keptTags = createKeptTags(access.policy);
   const quota = createUploadQuota({ most: configuration.http.openuploads });
   metrics?.watchOpenUploads(quota.open);
   return {
@@ -167,7 +167,7 @@ function createHandlers(
     blobs: createBlobHandlers({
       blobs,
       isHeld,
-      isImmutable,
+      keptTags,
       pace,
       deleteEnabled,
       mayRedirect: createRedirectPolicy(redirectOf(configuration.storage.redirect)),
@@ -186,7 +186,7 @@ function createHandlers(
       locations,
       pace,
       deleteEnabled,
-      isImmutable,
+      keptTags,
       report,
     }),
     lists: createListHandlers({

@@ -51,6 +51,5 @@ export function createGate({ policy, logins, permitOfToken, challenge }: GateDep
 /** The rules of a registry whose tokens say everything. */
 export const tokensAlone: Policy = {
   may: () => false,
-  isImmutable: () => false,
   mayList: () => false,
 };

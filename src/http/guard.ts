@@ -39,9 +39,9 @@ const ADMINISTRATION = 'Berth administration';
 
 export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies): Guard {
   /** The permit of the request. What it shows counts; a certificate only where it shows nothing. */
-  async function admit(ctx: RequestContext, scopes: readonly Scope[]): Promise<Permit> {
+  async function admit(ctx: RequestContext, scopes: () => readonly Scope[]): Promise<Permit> {
     const permit = await gatekeeper.admit(knockOf(ctx));
-    if (permit === undefined) throw refusal(ctx, scopes, undefined);
+    if (permit === undefined) throw refusal(ctx, scopes(), undefined);
     ctx.state.permit = permit;
     return permit;
   }
@@ -80,14 +80,14 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
     },
 
     async known(ctx, next) {
-      const permit = await admit(ctx, []);
+      const permit = await admit(ctx, () => []);
       if (isStranger(ctx, permit) && gatekeeper.asksAtTheDoor && permit.couldBeBetter)
         throw refusal(ctx, [], permit);
       await next();
     },
 
     async lists(ctx, next) {
-      const permit = await admit(ctx, [CATALOG]);
+      const permit = await admit(ctx, () => [CATALOG]);
       if (!permit.mayList) throw refusal(ctx, [CATALOG], permit);
       await next();
     },
@@ -108,9 +108,9 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
     may: (...actions) =>
       async function may(ctx, next) {
         const name = parseRepositoryName(parameter(ctx, 'name'));
-        const scopes = [{ type: 'repository', name, actions } as const, ...mountScope(ctx)];
+        const scopes = () => [{ type: 'repository', name, actions } as const, ...mountScope(ctx)];
         const permit = await admit(ctx, scopes);
-        if (!actions.every((action) => permit.may(action, name))) throw refusal(ctx, scopes, permit);
+        if (!actions.every((action) => permit.may(action, name))) throw refusal(ctx, scopes(), permit);
         await next();
       },
   };

@@ -3,6 +3,7 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { createLooks, fileVersion } from '../file-looks.ts';
 import { type PasswordEntries, PasswordEntryError, parsePasswordEntries } from './password-entries.ts';
 
 export interface FollowedFile {
@@ -30,19 +31,12 @@ const MAX_BYTES = 16 * 2 ** 20;
 /** Reads the file for the first time. Throws PasswordFileError. */
 export async function followPasswordFile(path: string, log: Logger, now: () => Date): Promise<FollowedFile> {
   let { version, content } = await read(path);
-  let lookedAt = now().getTime();
-  let look: Promise<void> | undefined;
+  const look = createLooks(LOOK_EVERY_MS, now, lookAgain);
   let told: string | undefined;
 
   return {
     async entries() {
-      if (look === undefined && Math.abs(now().getTime() - lookedAt) >= LOOK_EVERY_MS) {
-        lookedAt = now().getTime();
-        look = lookAgain().finally(() => {
-          look = undefined;
-        });
-      }
-      await look;
+      await look();
       return content;
     },
   };
@@ -51,7 +45,7 @@ export async function followPasswordFile(path: string, log: Logger, now: () => D
     let found = 'nothing';
     try {
       const stats = await stat(path, { bigint: true });
-      found = versionOf(stats);
+      found = fileVersion(stats);
       if (found !== version && !isBeingWritten(stats)) await replace(found);
       if (found === version) told = undefined;
     } catch (error) {
@@ -91,16 +85,12 @@ async function read(path: string): Promise<Reading> {
     const content = parsePasswordEntries(await file.readFile('utf8'));
     const after = await file.stat({ bigint: true });
     // Written to meanwhile: a version that no look finds again, so that the next one reads once more.
-    return { version: versionOf(before) === versionOf(after) ? versionOf(after) : 'torn', content };
+    return { version: fileVersion(before) === fileVersion(after) ? fileVersion(after) : 'torn', content };
   } catch (error) {
     throw explain(path, error);
   } finally {
     await file?.close();
   }
-}
-
-function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
-  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
 }
 
 function explain(path: string, error: unknown): PasswordFileError {

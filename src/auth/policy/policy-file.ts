@@ -2,6 +2,7 @@
 // was replaced, or reached by a link that moved (Kubernetes), is noticed everywhere.
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { fileVersion } from '../file-looks.ts';
 import { type Policy, PolicyError, type PolicyOptions, parsePolicy } from './policy.ts';
 
 export interface PolicyFile {
@@ -127,9 +128,9 @@ function parseOrRefuse(path: string, text: string, parseText: (text: string) => 
 
 /** What changes when the file does. */
 async function stateOf(file: string | FileHandle): Promise<string> {
-  const { dev, ino, size, mtimeNs, ctimeNs } =
-    typeof file === 'string' ? await stat(file, { bigint: true }) : await file.stat({ bigint: true });
-  return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  return fileVersion(
+    typeof file === 'string' ? await stat(file, { bigint: true }) : await file.stat({ bigint: true }),
+  );
 }
 
 function refusal(path: string, text: string, cause?: unknown): PolicyError {

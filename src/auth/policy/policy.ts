@@ -23,8 +23,8 @@ import type { Members } from './subjects.ts';
 export interface Policy {
   /** Whether the caller may do this in the repository, which need not exist. */
   may(caller: Caller, action: Action, repository: RepositoryName): boolean;
-  /** Whether the tag, once it is there, is moved and deleted only by who may `admin` the repository. */
-  isImmutable(repository: RepositoryName, tag: Tag): boolean;
+  /** Whether the tag, once it is there, is moved and deleted only by who may `admin` the repository. Absent: none is. */
+  readonly isImmutable?: (repository: RepositoryName, tag: Tag) => boolean;
   /** Whether the caller may ask for catalog and search, which show what may be pulled. */
   mayList(caller: Caller): boolean;
 }
@@ -74,7 +74,9 @@ export function parsePolicy(value: unknown, options: PolicyOptions = {}): Policy
   return {
     may: decide.may,
     mayList: decide.mayList,
-    isImmutable: (repository, tag) => immutable.some((entry) => coversTag(entry, repository, tag)),
+    ...(immutable.length > 0 && {
+      isImmutable: (repository, tag) => immutable.some((entry) => coversTag(entry, repository, tag)),
+    }),
   };
 }
 

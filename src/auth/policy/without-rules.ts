@@ -9,7 +9,6 @@ import type { Policy } from './policy.ts';
  */
 export const openPolicy: Policy = {
   may: (_caller, action) => action !== 'admin',
-  isImmutable: () => false,
   mayList: () => true,
 };
 
@@ -24,7 +23,6 @@ export const accountsPolicy: Policy = {
     if (caller.isAdministrator === true) return true;
     return action !== 'admin' && isTrusted(caller);
   },
-  isImmutable: () => false,
   mayList: isTrusted,
 };
 

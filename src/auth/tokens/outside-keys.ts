@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { createLooks, fileVersion } from '../file-looks.ts';
 import { type Algorithm, type VerificationKey, verificationKey } from './algorithms.ts';
 import { isValidAt, keyOfChain } from './certificate-chain.ts';
 import type { TokenHeader } from './decoded-token.ts';
@@ -45,13 +46,12 @@ export async function followOutsideKeys(
   now: () => Date,
 ): Promise<OutsideKeys> {
   let keys = await readKeys(settings);
-  let lookedAt = now().getTime();
-  let look: Promise<void> | undefined;
+  const look = createLooks(LOOK_EVERY_MS, now, lookAgain);
   warnOfExpired(keys.roots);
 
   return {
     async find({ kid, x5c }) {
-      await lookNow();
+      await look();
       // As in the `registry` image a chain goes before an id; one that leads nowhere is not made up for by another name.
       if (x5c !== undefined && keys.roots.length > 0) {
         const key = keyOfChain(x5c, keys.roots, now());
@@ -60,16 +60,6 @@ export async function followOutsideKeys(
       return kid === undefined ? undefined : keys.byId.get(kid);
     },
   };
-
-  function lookNow(): Promise<void> | undefined {
-    if (look === undefined && Math.abs(now().getTime() - lookedAt) >= LOOK_EVERY_MS) {
-      lookedAt = now().getTime();
-      look = lookAgain().finally(() => {
-        look = undefined;
-      });
-    }
-    return look;
-  }
 
   async function lookAgain(): Promise<void> {
     try {
@@ -165,10 +155,9 @@ async function readText(path: string): Promise<string> {
 
 async function versionOf({ rootcertbundle, jwks }: OutsideKeysSettings): Promise<string> {
   const paths = [rootcertbundle, jwks].filter((path) => path !== undefined);
-  const versions = paths.map(async (path) => {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await explained(path, stat(path, { bigint: true }));
-    return [dev, ino, size, mtimeNs, ctimeNs].join(':');
-  });
+  const versions = paths.map(async (path) =>
+    fileVersion(await explained(path, stat(path, { bigint: true }))),
+  );
   return (await Promise.all(versions)).join(' ');
 }
 

@@ -4,10 +4,9 @@ import { type Digest, parseDigest } from '../../registry/digest.ts';
 import { RegistryError } from '../../registry/errors.ts';
 import type { IsHeld } from '../../registry/held-content.ts';
 import { parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
-import type { Tag } from '../../registry/reference.ts';
 import { type Handler, parameter, type RequestContext } from '../context.ts';
 import { entityTag, isKnownToClient, parseEntityTags } from '../entity-tag.ts';
-import { permitOf } from '../guard.ts';
+import type { KeptTags } from '../kept-tags.ts';
 import { createMultipart } from '../multipart.ts';
 import { type ByteRange, parseRange, type RangeRequest } from '../range.ts';
 import { replyEmpty, streamBody } from '../reply.ts';
@@ -24,8 +23,7 @@ export interface BlobHandlersDependencies {
   readonly pace: PaceSettings;
   readonly deleteEnabled: boolean;
   readonly isHeld: IsHeld;
-  /** Whether a tag, once it is there, stays as it is, with all that it is made of. */
-  readonly isImmutable: (repository: RepositoryName, tag: Tag) => boolean;
+  readonly keptTags: KeptTags;
   /** Whether a client may be sent to the store itself. */
   readonly mayRedirect: (ctx: RequestContext) => boolean;
   /** Absent: nobody wants to know. */
@@ -37,7 +35,7 @@ const REDIRECT_SECONDS = 20 * 60;
 const BLOB_TYPE = 'application/octet-stream';
 
 export function createBlobHandlers(dependencies: BlobHandlersDependencies): BlobHandlers {
-  const { blobs, pace, deleteEnabled, isHeld, isImmutable, mayRedirect, report } = dependencies;
+  const { blobs, pace, deleteEnabled, isHeld, keptTags, mayRedirect, report } = dependencies;
 
   /** Sends the client to the store, if that can be. Says so only for this one, and only for now. */
   async function redirect(ctx: RequestContext, { repository, digest }: BlobAddress): Promise<boolean> {
@@ -142,10 +140,12 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     async remove(ctx) {
       if (!deleteEnabled) throw new RegistryError('deleteDisabled');
       const { repository, digest } = addressOf(ctx);
-      await blobs.remove(repository, digest, async () => {
-        if (permitOf(ctx).may('admin', repository)) return true;
-        return !(await isHeld(repository, digest, (tag) => isImmutable(repository, tag)));
-      });
+      const isKept = keptTags(ctx, repository);
+      await blobs.remove(
+        repository,
+        digest,
+        isKept && (async () => !(await isHeld(repository, digest, isKept))),
+      );
       await report?.(ctx, { action: 'delete', kind: 'link', repository, what: { digest } });
       replyEmpty(ctx, 202);
     },

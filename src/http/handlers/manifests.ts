@@ -9,6 +9,7 @@ import { parseReference, parseTag, type Reference, type Tag } from '../../regist
 import { type Handler, parameter, type RequestContext } from '../context.ts';
 import { entityTag, isKnownToClient, parseEntityTags } from '../entity-tag.ts';
 import { permitOf } from '../guard.ts';
+import type { KeptTags } from '../kept-tags.ts';
 import type { Locations } from '../locations.ts';
 import { allValues } from '../query.ts';
 import { replyBytes, replyEmpty } from '../reply.ts';
@@ -27,8 +28,7 @@ export interface ManifestHandlersDependencies {
   readonly locations: Locations;
   readonly pace: PaceSettings;
   readonly deleteEnabled: boolean;
-  /** Whether a tag, once it is there, stays as it is. */
-  readonly isImmutable: (repository: RepositoryName, tag: Tag) => boolean;
+  readonly keptTags: KeptTags;
   /** Absent: nobody wants to know. */
   readonly report?: Report | undefined;
 }
@@ -46,16 +46,11 @@ const TYPES_THAT_SAY_NOTHING: readonly string[] = [
 ];
 
 export function createManifestHandlers(dependencies: ManifestHandlersDependencies): ManifestHandlers {
-  const { manifests, locations, pace, deleteEnabled, isImmutable, report } = dependencies;
-
-  /** Who may do everything in the repository may also change what is not to be changed. */
-  function mayChange(ctx: RequestContext, repository: RepositoryName, tag: Tag): boolean {
-    return !isImmutable(repository, tag) || permitOf(ctx).may('admin', repository);
-  }
+  const { manifests, locations, pace, deleteEnabled, keptTags, report } = dependencies;
 
   function whyNotMove(ctx: RequestContext, repository: RepositoryName, tag: Tag): TagRefusal | undefined {
     if (!permitOf(ctx).may('overwrite', repository)) return 'tagTaken';
-    return mayChange(ctx, repository, tag) ? undefined : 'tagImmutable';
+    return keptTags(ctx, repository)?.(tag) ? 'tagImmutable' : undefined;
   }
 
   /** One event for each tag: an event has room for one. */
@@ -117,7 +112,8 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
       if (!deleteEnabled) throw new RegistryError('deleteDisabled');
       const repository = parseRepositoryName(parameter(ctx, 'name'));
       const reference = referenceToRead(ctx);
-      const gone = await manifests.remove(repository, reference, (tag) => mayChange(ctx, repository, tag));
+      const isKept = keptTags(ctx, repository);
+      const gone = await manifests.remove(repository, reference, isKept && ((tag) => !isKept(tag)));
       if (report !== undefined) {
         const manifest = reference.kind === 'digest' ? [{ digest: reference.digest }] : [];
         for (const what of [...manifest, ...gone.map((tag) => ({ tag }))]) {
