@@ -98,8 +98,9 @@ async function makeDirectory(directory: string): Promise<void> {
   try {
     await mkdir(directory, { recursive: true });
   } catch (error) {
-    // A directory on the way was removed in the meantime: the next attempt makes it again.
-    if (errorCode(error) !== 'ENOENT') throw error;
+    // A directory on the way was removed in the meantime (which Node calls ENOTDIR when it had just found it there): the next
+    // attempt makes it again. Where a file really is in the way, that attempt says so.
+    if (!isAbsence(error)) throw error;
   }
 }
 
