@@ -23,6 +23,7 @@ export function createCheckedDriver(
 ): StorageDriver {
   const { name } = driver;
   const presignRead = driver.presignRead?.bind(driver);
+  const sight = driver.sight?.bind(driver);
 
   return {
     name,
@@ -64,6 +65,14 @@ export function createCheckedDriver(
 
     ...(presignRead && {
       presignRead: (key, options) => run('presignRead', [key], () => presignRead(key, options)),
+    }),
+
+    // Not timed: it takes less than that.
+    ...(sight && {
+      sight(key) {
+        if (key !== '' && !isValidKey(key)) throw failure('invalidKey', 'sight', key);
+        return sight(key);
+      },
     }),
   };
 

@@ -116,6 +116,9 @@ export function newStagedWrite(key: string, target?: string, holds = 0): StagedW
   return { key, size: 0, ...(target !== undefined && { target }), ...(holds > 0 && { holds }) };
 }
 
+/** Whether what was seen under a key is still there, unchanged. Answers at once. */
+export type StillThere = () => boolean;
+
 export interface PresignOptions {
   /** How long the URL holds. */
   readonly seconds: number;
@@ -192,4 +195,14 @@ export interface StorageDriver {
    * an object. Drivers whose store has no such URLs have no such method.
    */
   presignRead?(key: string, options: PresignOptions): Promise<string>;
+
+  /**
+   * Looks at a key, and gives what tells later whether the object there, or the names directly below it if it is a prefix, are
+   * still the same; also whether there is still nothing. Whoever wants to keep what is read under the key looks first and
+   * reads then. `undefined` if it cannot be told, as after a change so fresh that the next one could not be told from it.
+   *
+   * Both answer without waiting, within microseconds, and see every change that was made by anybody before they were asked.
+   * Drivers whose store is too far away for that have no such method.
+   */
+  sight?(key: string): StillThere | undefined;
 }

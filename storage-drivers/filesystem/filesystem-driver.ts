@@ -19,6 +19,7 @@ import { asDriverError, missing, orMissing } from './errors.ts';
 import { readFileParts } from './file-reader.ts';
 import { listDirectory } from './listing.ts';
 import { openRoot } from './root.ts';
+import { createSight } from './sightings.ts';
 import { createStagedFiles } from './staged-writes.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -37,9 +38,9 @@ export interface FilesystemDriverOptions {
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
   const sync = createDirectorySync();
   const pool = createBufferPool();
-  const { root, workspace } = await run('open', '', async () => {
+  const { root, workspace, sight } = await run('open', '', async () => {
     const root = await openRoot(options.rootDirectory, sync);
-    return { root, workspace: await openWorkspace(root) };
+    return { root, workspace: await openWorkspace(root), sight: await createSight(root) };
   });
   const directories = createDurableDirectories(root, sync);
   const writes = createAtomicWrites(workspace, directories);
@@ -94,6 +95,8 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
       }),
 
     abort: (write) => run('abort', write.key, () => staged.abort(pathOf(write.key))),
+
+    ...(sight && { sight: (key: string) => sight(pathOf(key)) }),
   };
 
   function pathOf(key: string): string {

@@ -14,6 +14,7 @@ export function createMemoryDriver(): StorageDriver {
   const objects = createObjectTree();
   const staged = new Map<string, { content: Uint8Array }>();
   let versions = 0;
+  let changes = 0;
 
   return {
     name,
@@ -47,6 +48,7 @@ export function createMemoryDriver(): StorageDriver {
     },
 
     async delete(key) {
+      changes += 1;
       objects.remove(key);
       for (const stagedKey of staged.keys()) {
         if (stagedKey === key || stagedKey.startsWith(`${key}/`)) staged.delete(stagedKey);
@@ -83,6 +85,11 @@ export function createMemoryDriver(): StorageDriver {
     async abort(write) {
       staged.delete(write.key);
     },
+
+    sight() {
+      const seen = changes;
+      return () => changes === seen;
+    },
   };
 
   function found(action: string, key: string): StoredObject {
@@ -93,6 +100,7 @@ export function createMemoryDriver(): StorageDriver {
 
   function put(action: string, key: string, content: Uint8Array, seal: string | undefined): boolean {
     versions += 1;
+    changes += 1;
     const object = { content, version: String(versions), modifiedAt: new Date(), ...(seal && { seal }) };
     if (!objects.put(key, object)) {
       throw failure('failed', action, key, new Error('an object and a prefix cannot have the same key'));

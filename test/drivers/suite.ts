@@ -8,6 +8,7 @@ import { listCases } from './suite-lists.ts';
 import { objectCases } from './suite-objects.ts';
 import { raceCases } from './suite-races.ts';
 import { readerCases } from './suite-readers.ts';
+import { sightCases } from './suite-sights.ts';
 import { stagedCases } from './suite-staged.ts';
 
 /** A store with nothing in it. */
@@ -34,6 +35,7 @@ const CASES: readonly Case[] = [
   ...listCases,
   ...stagedCases,
   ...raceCases,
+  ...sightCases,
 ];
 
 /** Defines the tests. `make` makes a fresh store for each of them, and removes it with the context's `after`. */
