@@ -33,6 +33,7 @@ import { createRepositories } from './registry/repositories.ts';
 import { createStoredManifests } from './registry/stored-manifests.ts';
 import { createTags } from './registry/tags.ts';
 import { createUploads } from './registry/uploads.ts';
+import { createWitness } from './registry/witness.ts';
 import { type Coordination, createLocalCoordination } from './sessions/coordination.ts';
 
 export interface RegistryAppDependencies {
@@ -84,21 +85,21 @@ const PACE_PERIOD_MS = 60_000;
 /** Puts the registry together on a store that is open, without timers and without a socket. */
 export function createRegistryApp(dependencies: RegistryAppDependencies): RegistryApp {
   const {
-    driver,
     configuration,
     log,
     failingChecks = () => [],
-    coordination = createLocalCoordination(driver),
+    coordination = createLocalCoordination(dependencies.driver),
     access = openToEverybody(log),
     observation = {},
     tell,
     pacePeriodMs = PACE_PERIOD_MS,
   } = dependencies;
+  const { driver, witness } = createWitness(dependencies.driver);
   const registry = createRegistry(driver, coordination, configuration, observation);
   const proxies = proxyBlockList(configuration.http.trustedproxies);
   const originOf = createClientOrigin(proxies);
   const report = tell && reportTo(tell, configuration, originOf);
-  const app = createApp({
+  const listener = createApp({
     handlers: createHandlers(registry, access, configuration, { pacePeriodMs, observation, report }),
     log,
     meter: observation.metrics?.http,
@@ -110,6 +111,8 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
       audit: access.audit,
     }),
     failingChecks,
+    witness,
+    report,
     settings: {
       prefix: configuration.http.prefix,
       headers: Object.entries(configuration.http.headers),
@@ -117,7 +120,7 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
       logEveryRequest: !configuration.log.accesslog.disabled,
     },
   });
-  return { listener: app.callback(), catalog: registry.catalog };
+  return { listener, catalog: registry.catalog };
 }
 
 function createRegistry(

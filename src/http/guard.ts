@@ -7,8 +7,8 @@ import type { Permit } from '../auth/permit.ts';
 import { readCredentials } from '../auth/tokens/credentials.ts';
 import { CATALOG, type Scope } from '../auth/tokens/scope.ts';
 import { isRefusal, RegistryError } from '../registry/errors.ts';
-import { isRepositoryName, parseRepositoryName } from '../registry/name.ts';
-import { parameter, type RequestContext } from './context.ts';
+import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../registry/name.ts';
+import { type Exchange, parameter, type RequestContext } from './context.ts';
 import type { ClientOrigin } from './origin.ts';
 import { singleValue } from './query.ts';
 import { certificateCaller } from './tls/client-certificate.ts';
@@ -26,6 +26,11 @@ export interface Guard {
   readonly administration: Step;
   /** Who may do all of this in the repository that the path names. */
   may(...actions: readonly [Action, ...Action[]]): Step;
+  /**
+   * Whether a row with `may` of the action lets the request through; says so to nobody, and changes nothing but the permit in its state.
+   * False also where this cannot be told so: a password is tried at the endpoint itself, where failures are counted.
+   */
+  lets(exchange: Exchange, action: Action, repository: RepositoryName): Promise<boolean>;
 }
 
 export interface GuardDependencies {
@@ -113,18 +118,32 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
         if (!actions.every((action) => permit.may(action, name))) throw refusal(ctx, scopes(), permit);
         await next();
       },
+
+    async lets(exchange, action, repository) {
+      if (!isAskedQuietly(exchange)) return false;
+      const permit = await gatekeeper.admit(knockOf(exchange));
+      if (permit?.may(action, repository) !== true) return false;
+      exchange.state.permit = permit;
+      return true;
+    },
   };
 }
 
+/** Whether to look at what a request shows leaves no trace: nothing, a certificate or a token. */
+function isAskedQuietly({ req }: Exchange): boolean {
+  const { authorization } = req.headers;
+  return authorization === undefined || /^bearer /i.test(authorization);
+}
+
 /** What this request may do. Throws if no guard stands before the endpoint. */
-export function permitOf(ctx: RequestContext): Permit {
+export function permitOf(ctx: Exchange): Permit {
   const { permit } = ctx.state;
   if (permit === undefined) throw new Error(`nobody guards ${ctx.routerName ?? ctx.path}`);
   return permit;
 }
 
 /** What the request shows of its sender. */
-export function knockOf(ctx: RequestContext): Knock {
+export function knockOf(ctx: Exchange): Knock {
   const certificate = certificateCaller(ctx.req);
   return {
     authorization: ctx.req.headers.authorization,

@@ -1,13 +1,13 @@
 // Tells whoever wants to know what a request did to the content of a repository, with the circumstances of the request.
 import type { Circumstances, Happening } from '../registry/happening.ts';
-import type { RequestContext } from './context.ts';
+import type { Exchange } from './context.ts';
 import { permitOf } from './guard.ts';
 import type { Locations } from './locations.ts';
 import type { ClientOrigin } from './origin.ts';
 import { hostOf } from './protocol.ts';
 
 /** Resolves when the request may be answered. Throws if it must not be answered with success. */
-export type Report = (ctx: RequestContext, happening: Happening) => Promise<void>;
+export type Report = (exchange: Exchange, happening: Happening) => Promise<void>;
 
 export interface ReportDependencies {
   readonly tell: (happening: Happening, circumstances: Circumstances) => Promise<void>;
@@ -19,19 +19,19 @@ export interface ReportDependencies {
 const MOST_TEXT = 512;
 
 export function createReport({ tell, originOf, locations }: ReportDependencies): Report {
-  return async (ctx, happening) => {
+  return async (exchange, happening) => {
     const location = locationOf(happening);
-    const { req, state } = ctx;
+    const { req, state } = exchange;
     await tell(happening, {
       ...(location !== undefined && {
         url: location.startsWith('/') ? `${originOf(req)}${location}` : location,
       }),
-      actor: permitOf(ctx).caller.name,
+      actor: permitOf(exchange).caller.name,
       request: {
         id: state.id,
-        addr: addressOf(ctx),
+        addr: addressOf(exchange),
         host: (hostOf(req) ?? '').slice(0, MOST_TEXT),
-        method: ctx.method,
+        method: exchange.method,
         useragent: (req.headers['user-agent'] ?? '').slice(0, MOST_TEXT),
       },
     });
@@ -45,7 +45,7 @@ export function createReport({ tell, originOf, locations }: ReportDependencies):
 }
 
 /** With the port, where the client is the one at the other end of the connection. */
-function addressOf({ state, req }: RequestContext): string {
+function addressOf({ state, req }: Exchange): string {
   const { remoteAddress = '', remotePort } = req.socket;
   const isDirect = remoteAddress.replace(/^::ffff:/i, '') === state.remoteAddress;
   if (!isDirect || remotePort === undefined) return state.remoteAddress;

@@ -9,6 +9,7 @@ import type { ListHandlers } from './handlers/lists.ts';
 import type { ManifestHandlers } from './handlers/manifests.ts';
 import type { TokenHandlers } from './handlers/tokens.ts';
 import type { UploadHandlers } from './handlers/uploads.ts';
+import type { HotAnswers } from './hot-answers.ts';
 
 export interface Handlers {
   readonly base: BaseHandlers;
@@ -25,22 +26,29 @@ export interface Handlers {
 /** Where tokens are asked for, below `http.prefix`. */
 export const TOKEN_PATH = '/auth/token';
 
+export interface RouteSettings {
+  readonly guard: Guard;
+  /** Keeps small answers for those who ask next. Stands behind `may('pull')` and nowhere else. */
+  readonly keep: HotAnswers['keep'];
+  /** Stands before every path (`http.prefix`). */
+  readonly prefix: string;
+}
+
 /**
- * `prefix` stands before every path (`http.prefix`). GET rows answer HEAD too. A trailing slash is of no matter anywhere: redirected, a POST would become a GET.
+ * GET rows answer HEAD too. A trailing slash is of no matter anywhere: redirected, a POST would become a GET.
  */
 export function createRoutes(
   { base, blobs, uploads, manifests, lists, tokens, admin }: Handlers,
-  guard: Guard,
-  prefix: string,
+  { guard, keep, prefix }: RouteSettings,
 ): Router<RequestState> {
   const router = new Router<RequestState>({ sensitive: true, prefix: prefix.replace(/\/+$/, '') });
 
   router.get('base', '/v2', guard.known, base.version); // end-1
 
-  router.get('blob', '/v2/*name/blobs/:digest', guard.may('pull'), blobs.get); // end-2
+  router.get('blob', '/v2/*name/blobs/:digest', guard.may('pull'), keep, blobs.get); // end-2
   router.delete('blob', '/v2/*name/blobs/:digest', guard.may('delete'), blobs.remove); // end-10
 
-  router.get('manifest', '/v2/*name/manifests/:reference', guard.may('pull'), manifests.get); // end-3
+  router.get('manifest', '/v2/*name/manifests/:reference', guard.may('pull'), keep, manifests.get); // end-3
   router.put('manifest', '/v2/*name/manifests/:reference', guard.may('push'), manifests.put); // end-7a, end-7b
   router.delete('manifest', '/v2/*name/manifests/:reference', guard.may('delete'), manifests.remove); // end-9
 
@@ -50,8 +58,8 @@ export function createRoutes(
   router.put('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', guard.may('push'), uploads.finish); // end-6
   router.delete('blob_upload_chunk', '/v2/*name/blobs/uploads/:session', guard.may('push'), uploads.cancel); // end-14
 
-  router.get('tags', '/v2/*name/tags/list', guard.may('pull'), lists.tags); // end-8a, end-8b
-  router.get('referrers', '/v2/*name/referrers/:digest', guard.may('pull'), lists.referrers); // end-12a, end-12b
+  router.get('tags', '/v2/*name/tags/list', guard.may('pull'), keep, lists.tags); // end-8a, end-8b
+  router.get('referrers', '/v2/*name/referrers/:digest', guard.may('pull'), keep, lists.referrers); // end-12a, end-12b
 
   router.get('catalog', '/v2/_catalog', guard.lists, lists.catalog);
   router.get('extensions', '/v2/_oci/ext/discover', guard.known, base.extensions);

@@ -35,8 +35,8 @@ function allRoutes(): readonly string[] {
     addTo: (router, guard) => addAdminRoutes(router, anything as AdminHandlers, guard),
   };
   const handlers: unknown = new Proxy({}, { get: (_, noun) => (noun === 'admin' ? admin : anything) });
-  const guard = { open: step, known: step, lists: step, administration: step, may: () => step };
-  const { stack } = createRoutes(handlers as Handlers, guard as Guard, '');
+  const guard: unknown = new Proxy({}, { get: (_, name) => (name === 'may' ? () => step : step) });
+  const { stack } = createRoutes(handlers as Handlers, { guard: guard as Guard, keep: step, prefix: '' });
   return stack.flatMap(({ methods, path }) =>
     methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
   );

@@ -9,7 +9,7 @@ import { entityTag, isKnownToClient, parseEntityTags } from '../entity-tag.ts';
 import type { KeptTags } from '../kept-tags.ts';
 import { createMultipart } from '../multipart.ts';
 import { type ByteRange, parseRange, type RangeRequest } from '../range.ts';
-import { replyEmpty, streamBody } from '../reply.ts';
+import { replyBytes, replyEmpty, streamBody } from '../reply.ts';
 import type { Report } from '../report.ts';
 import type { PaceSettings } from '../transfer-pace.ts';
 
@@ -33,6 +33,8 @@ export interface BlobHandlersDependencies {
 /** As long as the URLs of the `registry` image hold. */
 const REDIRECT_SECONDS = 20 * 60;
 const BLOB_TYPE = 'application/octet-stream';
+/** In bytes: such a blob is answered in one piece. */
+const SMALL_BLOB = 64 * 1024;
 
 export function createBlobHandlers(dependencies: BlobHandlersDependencies): BlobHandlers {
   const { blobs, pace, deleteEnabled, isHeld, keptTags, mayRedirect, report } = dependencies;
@@ -51,6 +53,10 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
 
   /** Resolves to the size of the blob, as `sendRanges`. */
   async function sendWhole(ctx: RequestContext, reader: BlobReader): Promise<number> {
+    if (reader.size <= SMALL_BLOB) {
+      replyBytes(ctx, await gather(reader), BLOB_TYPE);
+      return reader.size;
+    }
     ctx.status = 200;
     ctx.set('Content-Type', BLOB_TYPE);
     ctx.set('Content-Length', String(reader.size));
@@ -91,7 +97,9 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     { repository, digest }: BlobAddress,
     size: number,
   ): Promise<void> {
-    await report?.(ctx, { action: 'pull', kind: 'blob', repository, digest, size });
+    if (report === undefined) return;
+    ctx.state.happening = { action: 'pull', kind: 'blob', repository, digest, size };
+    await report(ctx, ctx.state.happening);
   }
 
   /** Nobody waits for the look at its size. */
@@ -170,6 +178,16 @@ function describe(ctx: RequestContext, digest: Digest): void {
   ctx.set('Accept-Ranges', 'bytes');
   // Compressed on its way, a blob would not have its digest any more.
   ctx.set('Cache-Control', 'private, max-age=31536000, no-transform');
+}
+
+async function gather({ size, content }: BlobReader): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  let length = 0;
+  for await (const chunk of content) {
+    bytes.set(chunk, length);
+    length += chunk.length;
+  }
+  return bytes;
 }
 
 /** If-Range holds only if it names the very content (RFC 9110, section 13.1.5). */

@@ -77,9 +77,10 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
       );
       if (isKnownToClient(ctx.get('If-None-Match'), digest)) return replyEmpty(ctx, 304);
       replyBytes(ctx, bytes, mediaType);
-      if (report === undefined || ctx.method === 'HEAD') return;
+      if (report === undefined) return;
       const tag = reference.kind === 'tag' ? { tag: reference.tag } : {};
-      await report(ctx, { action: 'pull', kind: 'manifest', repository, digest, bytes, ...tag });
+      ctx.state.happening = { action: 'pull', kind: 'manifest', repository, digest, bytes, ...tag };
+      if (ctx.method !== 'HEAD') await report(ctx, ctx.state.happening);
     },
 
     async put(ctx) {

@@ -2,7 +2,7 @@
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { printable } from '../../auth/audit.ts';
-import type { RequestContext, RequestState } from '../context.ts';
+import type { Exchange, RequestContext, RequestState } from '../context.ts';
 import { statusOf, writtenOf } from '../outcome.ts';
 import { hostOf } from '../protocol.ts';
 
@@ -11,24 +11,33 @@ export interface AccessLogSettings {
   readonly everyRequest: boolean;
 }
 
-export function accessLog(log: Logger, { everyRequest }: AccessLogSettings): Middleware<RequestState> {
-  return async function accessLog(ctx, next) {
+/** Begins to look at a request that came in just now, and writes its line when it is over. */
+export type FollowRequest = (exchange: Exchange) => void;
+
+export function createAccessLog(log: Logger, { everyRequest }: AccessLogSettings): FollowRequest {
+  return (exchange) => {
     const startedAt = performance.now();
-    ctx.res.once('close', () => {
-      const status = statusOf(ctx);
+    exchange.res.once('close', () => {
+      const status = statusOf(exchange);
       const isFailure = status >= 500;
       if (!everyRequest && !isFailure) return;
-      const line = describe(ctx as RequestContext, status, performance.now() - startedAt);
-      if (isFailure)
-        log.error({ ...line, err: ctx.state.refusal?.cause ?? ctx.state.refusal }, 'request failed');
+      const line = describe(exchange, status, performance.now() - startedAt);
+      const { refusal } = exchange.state;
+      if (isFailure) log.error({ ...line, err: refusal?.cause ?? refusal }, 'request failed');
       else log.info(line, 'request');
     });
+  };
+}
+
+export function accessLog(follow: FollowRequest): Middleware<RequestState> {
+  return async function accessLog(ctx, next) {
+    follow(ctx as RequestContext);
     await next();
   };
 }
 
 /** The field names of the `registry` image. The query is left out: it may hold what is nobody's business. */
-function describe(ctx: RequestContext, status: number, durationMs: number): object {
+function describe(ctx: Exchange, status: number, durationMs: number): object {
   const { id, remoteAddress, permit, refusal, trace } = ctx.state;
   const { name, reference, digest, session } = ctx.params ?? {};
   return {
