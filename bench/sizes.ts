@@ -9,6 +9,8 @@ export interface Sizes {
   readonly tags: number;
   readonly smallBlobBytes: number;
   readonly connections: number;
+  /** Connections of a busy server. */
+  readonly crowd: number;
   /** How long one run of wrk lasts. */
   readonly requestSeconds: number;
 }
@@ -24,6 +26,7 @@ export const fullSizes: Sizes = {
   tags: 100,
   smallBlobBytes: 4096,
   connections: 64,
+  crowd: 256,
   requestSeconds: 2,
 };
 
@@ -39,6 +42,7 @@ export const quickSizes: Sizes = {
   tags: 10,
   smallBlobBytes: 4096,
   connections: 8,
+  crowd: 32,
   requestSeconds: 1,
 };
 

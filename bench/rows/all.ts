@@ -51,12 +51,19 @@ export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly
   ];
 }
 
-function requestKinds({ tags, smallBlobBytes }: Sizes): readonly RequestKind[] {
+function requestKinds({ tags, smallBlobBytes, crowd }: Sizes): readonly RequestKind[] {
   return [
     {
       name: 'manifest-by-tag',
       title: 'manifest by tag',
       tags: 1,
+      path: (repository, { tag }) => `${repository}/manifests/${tag}`,
+    },
+    {
+      name: 'crowd',
+      title: `manifest by tag, ${crowd} connections`,
+      tags: 1,
+      connections: crowd,
       path: (repository, { tag }) => `${repository}/manifests/${tag}`,
     },
     {

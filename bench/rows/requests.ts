@@ -15,6 +15,8 @@ export interface RequestKind {
   readonly tags: number;
   /** The path below `/v2/`, from the repository and what was pushed to it. */
   path(repository: string, pushed: Pushed): string;
+  /** Of how many at once, where it is not the usual number. */
+  readonly connections?: number;
   /** Known length of the answer's body. */
   readonly bodyBytes?: number;
 }
@@ -27,7 +29,8 @@ export interface Pushed {
 
 export function createRequestsRow(load: Load, sizes: Sizes, kind: RequestKind): Row {
   const { name, title } = kind;
-  const { connections, requestSeconds } = sizes;
+  const { requestSeconds } = sizes;
+  const { connections = sizes.connections } = kind;
   const repository = `bench/${name}`;
   const tags = Array.from({ length: kind.tags }, (_, index) => `v1.0.${String(index).padStart(3, '0')}`);
   const pushedTo = new Map<Target, Pushed>();
