@@ -34,6 +34,7 @@ export interface EventSink {
 
 export interface SunkEvent {
   readonly id: string;
+  readonly timestamp: string;
   readonly action: string;
   readonly target: Readonly<Record<string, unknown>>;
   readonly request: Readonly<Record<string, unknown>>;
