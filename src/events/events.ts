@@ -77,6 +77,7 @@ export async function startEvents(
   const dropped = new Map<string, number>();
   let adopted: Queue[] = [];
   let own = await begin();
+  let beginning: Promise<void> | undefined;
   const couriers: Courier[] = [];
   const postmen: Postman[] = [];
   const recorder = createRecorder({
@@ -96,8 +97,11 @@ export async function startEvents(
   }
 
   async function keep(events: readonly RegistryEvent[]): Promise<void> {
-    if (!ownership.isSure()) await beginAnew();
-    await own.append(events);
+    // Once more if it took so long that another server may have looked at the queue before they were in it.
+    do {
+      if (!ownership.isSure()) await beginAnew();
+      await own.append(events);
+    } while (!ownership.isSure());
     for (const endpoint of onKeep === undefined ? [] : endpoints) {
       onKeep?.(endpoint.name, events.filter((event) => wants(endpoint, event)).length);
     }
@@ -116,10 +120,21 @@ export async function startEvents(
   }
 
   /** Another server may have taken the queues over, and goes on with them. */
-  async function beginAnew(): Promise<void> {
+  function beginAnew(): Promise<void> {
+    beginning ??= leaveAndBegin().finally(() => {
+      beginning = undefined;
+    });
+    return beginning;
+  }
+
+  async function leaveAndBegin(): Promise<void> {
     for (const { id } of queues()) ownership.forget(id);
     adopted = [];
     own = await begin();
+  }
+
+  async function renew(): Promise<void> {
+    if (!(await ownership.renew())) await beginAnew();
   }
 
   async function adoptAll(): Promise<void> {
@@ -171,10 +186,7 @@ export async function startEvents(
     startRound(PRUNED_EVERY_MS, prune, log),
     ...(isAlone
       ? []
-      : [
-          startRound(RENEWED_EVERY_MS, () => ownership.renew(), log),
-          startRound(ADOPTED_EVERY_MS, adoptAll, log),
-        ]),
+      : [startRound(RENEWED_EVERY_MS, renew, log), startRound(ADOPTED_EVERY_MS, adoptAll, log)]),
   ];
 
   return {

@@ -8,11 +8,14 @@ import type { Locks } from '../registry/locks.ts';
 export interface Ownership {
   /** Makes a queue this server's, and keeps it so by `renew`. */
   hold(queue: string): Promise<void>;
-  /** Renews the signs. Throws what the store throws. */
-  renew(): Promise<void>;
+  /**
+   * Renews the signs, unless the queues may be somebody else's by now: resolves to whether they are this server's. Throws what the
+   * store throws.
+   */
+  renew(): Promise<boolean>;
   /** Whether nobody else can have taken this server's queues over by now. */
   isSure(): boolean;
-  /** Takes over a queue that is nobody's any more; `undefined` if there is none. */
+  /** Takes over a queue that is nobody's any more; `undefined` if there is none, or if this server is not sure of its own. */
   adopt(): Promise<string | undefined>;
   /** Gives every queue back, for others to go on with at once. */
   releaseAll(): Promise<void>;
@@ -80,6 +83,8 @@ export function createOwnership(dependencies: OwnershipDependencies): Ownership 
     });
   }
 
+  const isSure = () => isAlone || clock() - renewedAt < SURE_FOR_MS;
+
   return {
     async hold(queue) {
       const startedAt = clock();
@@ -89,14 +94,17 @@ export function createOwnership(dependencies: OwnershipDependencies): Ownership 
     },
 
     async renew() {
+      if (!isSure()) return false;
       const startedAt = clock();
       for (const queue of held) await sign(queue);
       renewedAt = startedAt;
+      return isSure();
     },
 
-    isSure: () => isAlone || clock() - renewedAt < SURE_FOR_MS,
+    isSure,
 
     async adopt() {
+      if (!isSure()) return undefined;
       for (const { name, kind } of await driver.list(layout.EVENT_QUEUES)) {
         if (kind !== 'prefix' || held.has(name)) continue;
         if ((await isOrphan(name)) && (await claim(name))) return name;

@@ -1,7 +1,7 @@
 // Whose queue it is, with several servers on one store.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createOwnership } from '../../src/events/ownership.ts';
+import { createOwnership, type Ownership, RENEWED_EVERY_MS } from '../../src/events/ownership.ts';
 import * as layout from '../../src/registry/layout.ts';
 import { createLocks } from '../../src/registry/locks.ts';
 import { memoryStore } from './some-events.ts';
@@ -19,40 +19,61 @@ function openServers(isAlone = false) {
     one: server('one'),
     two: server('two'),
     three: server('three'),
-    pass: (ms: number) => {
-      time += ms;
+    /** Time passes for all, and only these show signs of life. */
+    async passWith(ms: number, ...living: readonly Ownership[]) {
+      for (const end = time + ms; time < end; ) {
+        time = Math.min(end, time + RENEWED_EVERY_MS);
+        for (const server of living) await server.renew();
+      }
     },
   };
 }
 
 test('a queue whose owner shows signs of life is left alone', async () => {
-  const { one, two, pass } = openServers();
+  const { one, two, passWith } = openServers();
   await one.hold(QUEUE);
   for (let round = 0; round < 10; round += 1) {
     assert.equal(await two.adopt(), undefined);
-    pass(10_000);
-    await one.renew();
+    await passWith(10_000, one, two);
   }
 });
 
 test('a queue whose owner is silent is taken over, by one of those who notice', async () => {
-  const { one, two, three, pass } = openServers();
+  const { one, two, three, passWith } = openServers();
   await one.hold(QUEUE);
   assert.equal(await two.adopt(), undefined);
   assert.equal(await three.adopt(), undefined);
-  pass(41_000);
+  await passWith(41_000, two, three);
   const adopted = await Promise.all([two.adopt(), three.adopt()]);
   assert.deepEqual(adopted.filter((queue) => queue === QUEUE).length, 1);
   assert.equal(one.isSure(), false, 'the silent one knows that the queue may not be its own any more');
 });
 
 test('an owner is unsure long before somebody else may take its queue', async () => {
-  const { one, two, pass } = openServers();
+  const { one, two, passWith } = openServers();
   await one.hold(QUEUE);
   await two.adopt();
-  pass(21_000);
+  await passWith(21_000, two);
   assert.equal(one.isSure(), false);
   assert.equal(await two.adopt(), undefined);
+});
+
+test('an owner that was silent for long renews nothing, and takes nothing over, until it has begun anew', async () => {
+  const { one, two, passWith, driver } = openServers();
+  await one.hold(QUEUE);
+  await driver.write(layout.eventPositions(QUEUE), Buffer.from('{}'));
+  await two.adopt();
+  await passWith(41_000, two);
+  assert.equal(await two.adopt(), QUEUE);
+  const sign = await driver.read(layout.eventOwner(QUEUE));
+  assert.equal(await one.renew(), false);
+  assert.deepEqual(await driver.read(layout.eventOwner(QUEUE)), sign);
+  await two.releaseAll();
+  assert.equal(await one.adopt(), undefined);
+  one.forget(QUEUE);
+  await one.hold('00000000-0000-4000-8000-000000000002');
+  assert.equal(await one.renew(), true);
+  assert.equal(await one.adopt(), QUEUE);
 });
 
 test('a queue that was given back is taken over at once', async () => {

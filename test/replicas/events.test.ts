@@ -60,6 +60,26 @@ describe('events of replicas', { concurrency: true }, () => {
       await everythingArrives(scene);
       assertInOrder(scene);
     });
+
+    test(`over ${store.name} a replica that stood still for long neither loses events nor holds others up`, {
+      skip: store.skip,
+    }, async (t) => {
+      const scene = await openScene(t, store);
+      const { pid } = scene.replicas.service(0);
+      await scene.push();
+      process.kill(pid, 'SIGSTOP');
+      const sink = await scene.receive();
+      await everythingArrives(scene);
+      process.kill(pid, 'SIGCONT');
+
+      await scene.push();
+      await everythingArrives(scene);
+      await sink.stop();
+      await scene.push();
+      await scene.receive();
+      await everythingArrives(scene);
+      assertInOrder(scene);
+    });
   }
 });
 
