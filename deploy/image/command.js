@@ -9,17 +9,12 @@ const CONFIGURATIONS = [
 ];
 
 /**
- * `run`: words for our command line. `answer` and `refusal`: what is printed instead, with 0 or 1 as the exit code.
- * @typedef {{ kind: 'run', words: readonly string[] } | { kind: 'answer', text: string } | { kind: 'refusal', text: string }} Command
- */
-
-/**
  * What `docker run berth <words>` means. A server, and a look at its configuration, get the first configuration that exists
  * unless the words or REGISTRY_CONFIGURATION_PATH name one.
  * @param {readonly string[]} words
  * @param {(path: string) => boolean} exists
  * @param {NodeJS.ProcessEnv} environment
- * @returns {Command}
+ * @returns {readonly string[]} words of our command line
  */
 export function commandOf(words, exists, environment = process.env) {
   const [first = 'serve', ...rest] = words;
@@ -28,23 +23,13 @@ export function commandOf(words, exists, environment = process.env) {
     case 'berth':
     case '/bin/registry':
       return commandOf(rest, exists, environment);
-    case '-v':
-    case '--version':
-    case 'version':
-      return { kind: 'answer', text: 'berth VERSION' };
-    case 'garbage-collect':
-      return { kind: 'refusal', text: GARBAGE_COLLECT };
     case 'serve':
     case 'check-config':
-      return { kind: 'run', words: [first, ...withConfiguration(rest, exists, environment)] };
+      return [first, ...withConfiguration(rest, exists, environment)];
     default:
-      if (/\.ya?ml$/.test(first)) return { kind: 'run', words: ['serve', ...words] };
-      return { kind: 'run', words };
+      return /\.ya?ml$/.test(first) ? ['serve', ...words] : words;
   }
 }
-
-const GARBAGE_COLLECT =
-  'garbage-collect is not offered yet; stop this container and run that of the registry image on the same volume';
 
 /**
  * @param {readonly string[]} words

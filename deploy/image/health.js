@@ -40,8 +40,7 @@ function fail(reason) {
 function configurationOfServer() {
   const words = readFileSync('/proc/1/cmdline', 'utf8').split('\0').slice(0, -1);
   const program = words.findLastIndex((word) => /(?:^|\/)(?:registry|berth|start\.js)$/.test(word));
-  const command = commandOf(words.slice(program + 1), existsSync);
-  return command.kind === 'run' ? command.words.slice(1) : [];
+  return commandOf(words.slice(program + 1), existsSync).slice(1);
 }
 
 /** @param {string | undefined} host that the server listens on; none means every address */

@@ -6,15 +6,20 @@ import { join } from 'node:path';
 
 /** File operations that may wait for the disk at the same time. Node has 4, so that four slow syncs stop every pull. */
 const FILE_THREADS = '16';
+/** When everything that a server needs is loaded, in all likelihood. */
+const LOADED_AFTER_MS = 10_000;
 
 // What is compiled once starts in half the time. Beside the code, and not where others could write.
 const cache = enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/berth'));
 process.env['UV_THREADPOOL_SIZE'] ??= FILE_THREADS;
 
-const { runCommand } = await import('./commands.ts');
+const { loadCommand } = await import('./commands.ts');
+const run = await loadCommand(process.argv.slice(2));
 flushCompileCache();
 if (hasStrippedTypes() && cache.status === constants.compileCacheStatus.ENABLED) startAgain();
-process.exitCode = await runCommand(process.argv.slice(2));
+// What a server loads by its configuration, kept also if it never ends by itself.
+setTimeout(flushCompileCache, LOADED_AFTER_MS).unref();
+process.exitCode = await run();
 
 /** Whether Node has loaded what strips types. If this cannot be told, nothing is lost but memory. */
 function hasStrippedTypes() {

@@ -240,7 +240,7 @@ test('the image takes the place of `registry`', { skip }, async (t) => {
       '/etc/docker/registry/config.yml',
     );
     assert.equal(collect.code, 1);
-    assert.match(collect.stderr, /^garbage-collect is not offered yet; .*\n$/);
+    assert.match(collect.stderr, /^Berth has no garbage-collect yet: .*\n$/);
   });
 });
 
