@@ -19,7 +19,6 @@ import {
 } from './compose-observe.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
-import { openTlsEndpoint } from './http/tls/tls-endpoint.ts';
 import { announcePresence, type Presence } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
@@ -201,7 +200,7 @@ async function protocolsOf({ tls, http2, h2c }: Configuration['http'], log: Logg
   const { source, ...rules } = tls;
   const endpoint =
     source.kind === 'files'
-      ? openTlsEndpoint({ ...rules, ...source }, { log })
+      ? (await import('./http/tls/tls-endpoint.ts')).openTlsEndpoint({ ...rules, ...source }, { log })
       : (await import('./http/tls/acme/automatic-endpoint.ts')).openAutomaticEndpoint(
           { ...rules, letsencrypt: source },
           { log },

@@ -1,7 +1,12 @@
 // What differs between a request over HTTP/1.1, which has its connection for itself, and one over HTTP/2, which has a
 // stream on a connection that it shares.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { constants, Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+
+/** Error codes of HTTP/2 (RFC 9113, section 7). node:http2 is loaded only where it is spoken: it takes 10 MB. */
+const NO_ERROR = 0;
+const INTERNAL_ERROR = 2;
+const CANCEL = 8;
 
 /** Whether there is no body, or an empty one. Over HTTP/2 a body needs no header that says so. */
 export function hasEmptyBody(request: IncomingMessage): boolean {
@@ -32,12 +37,12 @@ export function isAnswered(response: ServerResponse): boolean {
 export function cutAnswer(response: ServerResponse): void {
   const stream = streamOf(response);
   if (stream === undefined) response.destroy();
-  else stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  else stream.close(INTERNAL_ERROR);
 }
 
 /** Ends a request whose body is not waited for any longer. Whoever reads it gets the error. */
 export function cutRequest(request: IncomingMessage, error: Error): void {
-  streamOf(request)?.close(constants.NGHTTP2_CANCEL);
+  streamOf(request)?.close(CANCEL);
   request.destroy(error);
 }
 
@@ -50,7 +55,7 @@ export function onceSent(response: ServerResponse, then: () => void): void {
 export function cutRest(request: IncomingMessage): void {
   const stream = streamOf(request);
   if (stream === undefined) request.socket.destroy();
-  else stream.close(constants.NGHTTP2_NO_ERROR);
+  else stream.close(NO_ERROR);
 }
 
 /** The name that the client calls the server by. */
@@ -59,8 +64,11 @@ export function hostOf(request: IncomingMessage): string | undefined {
   return request.headers.host ?? (typeof authority === 'string' ? authority : undefined);
 }
 
-/** Over HTTP/2 Node hands out classes of its own, which no type says to be messages of HTTP/1.1 that they pass for. */
-function streamOf(message: unknown): ServerHttp2Stream | undefined {
-  const isHttp2 = message instanceof Http2ServerRequest || message instanceof Http2ServerResponse;
-  return isHttp2 ? (message.stream ?? undefined) : undefined;
+/** Over HTTP/2 Node hands out messages of its own classes, which pass for those of HTTP/1.1 and have a stream as well. */
+function streamOf(message: IncomingMessage | ServerResponse): ServerHttp2Stream | undefined {
+  return (message as Partial<Http2Message>).stream;
+}
+
+interface Http2Message {
+  readonly stream: ServerHttp2Stream;
 }

@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import { unlink } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer, Server as HttpsServer } from 'node:https';
+import type { Server as HttpsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { intercept, peek } from './first-bytes.ts';
-import { createHttp2Side, type Http2Side } from './http2.ts';
+import type { Http2Side } from './http2.ts';
 import { isHandshake, refusePlainHttp } from './tls/plain-http.ts';
 import { HANDSHAKE_MS, type TlsEndpoint } from './tls/tls-endpoint.ts';
 
@@ -64,8 +64,9 @@ export async function startHttpServer(
     });
     listener(request, response);
   };
-  const http2Side = http2 ? createHttp2Side(counted, KEEP_ALIVE_MS) : undefined;
-  const server = tls === undefined ? createServer(OPTIONS) : createHttps(tls, http2);
+  const http2Side = http2 ? await openHttp2Side(counted) : undefined;
+  const https = tls && (await createHttps(tls, http2));
+  const server: Server = https ?? createServer(OPTIONS);
   const retired = new WeakSet<object>();
   server.on('request', (request, response) => {
     if (closing(server) || retired.has(request.socket)) response.setHeader('Connection', 'close');
@@ -85,7 +86,7 @@ export async function startHttpServer(
   server.on('connection', (socket: Socket) => remember(connections, socket));
   await listen(server, target);
   tls?.watch((options, { authorities }) => {
-    if (server instanceof HttpsServer) server.setSecureContext(options);
+    https?.setSecureContext(options);
     if (authorities) retire();
   });
   const address = server.address();
@@ -109,7 +110,15 @@ export async function startHttpServer(
   };
 }
 
-function createHttps(tls: TlsEndpoint, http2: boolean): HttpsServer {
+/** Only who speaks it pays for loading it. */
+async function openHttp2Side(listener: RequestListener): Promise<Http2Side> {
+  const { createHttp2Side } = await import('./http2.ts');
+  return createHttp2Side(listener, KEEP_ALIVE_MS);
+}
+
+/** As with HTTP/2. */
+async function createHttps(tls: TlsEndpoint, http2: boolean): Promise<HttpsServer> {
+  const { createServer: createTlsServer } = await import('node:https');
   const ALPNProtocols = http2 ? ['h2', 'http/1.1'] : ['http/1.1'];
   return createTlsServer({ ...OPTIONS, ...tls.options, ALPNProtocols });
 }
