@@ -8,7 +8,7 @@ import {
   startDockerRegistry,
 } from '../test/support/service.ts';
 import type { RunningRegistry } from './options.ts';
-import type { BucketAddress, Store } from './stores/store.ts';
+import type { BucketAddress, Place, Store } from './stores/store.ts';
 
 export interface Target {
   readonly name: string;
@@ -22,6 +22,8 @@ export interface Target {
   readonly discardBlobs?: (digests: readonly string[]) => Promise<void>;
   /** Its twin with accounts, if one was asked for. */
   readonly guarded?: GuardedRegistry;
+  /** Starts one more of the same, on a place that is the same each time, if the registry is ours to start. */
+  readonly startAnother?: () => Promise<Service>;
   /** What it printed so far, if it is ours to start. */
   readonly output?: () => string;
 }
@@ -63,6 +65,9 @@ const auth = {
 // The store is on this machine, without TLS; but with this set, docker-registry ends at its start.
 const withoutBundle = { AWS_CA_BUNDLE: undefined };
 
+/** What a start is measured to, in milliseconds. */
+const LOOK_EVERY_MS = 2;
+
 /** Starts them one after the other; what was started is stopped again if one does not start. */
 export async function startTargets(options: TargetOptions): Promise<Targets> {
   const services: Service[] = [];
@@ -76,16 +81,22 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
     environment: NodeJS.ProcessEnv = {},
     guarded?: GuardedRegistry,
   ) => {
-    const { storage, directory, discardBlobs } = await options.store.createPlace(name);
-    const configuration = { log, storage: { ...storage, cache } };
-    const service = await startRegistry({ directory, configuration, environment });
+    const place = await options.store.createPlace(name);
+    const another = await options.store.createPlace(`${name}-another`);
+    const settings = (where: Place) => ({
+      directory: where.directory,
+      configuration: { log, storage: { ...where.storage, cache } },
+      environment,
+    });
+    const service = await startRegistry(settings(place));
     services.push(service);
     all.push({
       name,
       url: service.url,
       pid: service.pid,
-      directory,
-      discardBlobs,
+      directory: place.directory,
+      discardBlobs: place.discardBlobs,
+      startAnother: () => startRegistry({ ...settings(another), lookEveryMs: LOOK_EVERY_MS }),
       output: service.output,
       ...(guarded && { guarded }),
     });

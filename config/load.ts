@@ -55,7 +55,8 @@ export function loadConfiguration(sources: ConfigurationSources): LoadedConfigur
   const checked = checkKeys(renamed.tree, known);
 
   const problems = [...file.problems, ...environment.problems, ...checked.problems];
-  const parsed = configurationSchema.safeParse(toPlain(checked.tree));
+  // Code for a schema pays when it is run often; a configuration is read once.
+  const parsed = configurationSchema.safeParse(toPlain(checked.tree), { jitless: true });
   if (!parsed.success) {
     const reported = new Set(problems.map(({ key }) => key));
     const found = parsed.error.issues.map((issue) => describeIssue(issue, checked.tree));

@@ -7,6 +7,7 @@ import { createPullRow } from './pull.ts';
 import { createPushRow } from './push.ts';
 import { createRequestsRow, type RequestKind } from './requests.ts';
 import type { Row } from './row.ts';
+import { createStartRow } from './start.ts';
 import { createTokenRow } from './token.ts';
 import { formatSize, type Transfer } from './transfer.ts';
 
@@ -48,6 +49,7 @@ export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly
     createImagesRow(load, sizes),
     ...(withWrk ? requestKinds(sizes).map((kind) => createRequestsRow(load, sizes, kind)) : []),
     ...(withWrk ? [createTokenRow(load, sizes)] : []),
+    createStartRow(),
   ];
 }
 

@@ -44,7 +44,7 @@ const quickRun =
 test(quickRun, { skip: whyNotHere(['docker-registry', 'wrk']) }, async (t) => {
   const directory = await temporaryDirectory(t);
   const file = join(directory, 'report.json');
-  const rows = 'push,pull,images,base,manifest-with-token,memory';
+  const rows = 'push,pull,images,base,manifest-with-token,start,memory';
   const parameters = [bench, '--quick', '--rounds', '1', '--rows', rows, '--json', file];
   const { stdout } = await promisify(execFile)(process.execPath, parameters, {
     timeout: QUICK_LIMIT_MS,
@@ -58,6 +58,7 @@ test(quickRun, { skip: whyNotHere(['docker-registry', 'wrk']) }, async (t) => {
       ...['push', 'push.cpu', 'pull', 'pull.cpu', 'images', 'images.cpu'],
       ...['base', 'base.p99', 'base.cpu'],
       ...['', '.share', '.p99', '.cpu'].map((part) => `manifest-with-token${part}`),
+      ...['start', 'start.cpu'],
       ...['memory.idle', 'memory.loaded'],
     ],
   );

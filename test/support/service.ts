@@ -13,6 +13,8 @@ export interface Service {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   readonly pid: number;
+  /** Milliseconds from the start of the process to its first answer, as finely as somebody looked. */
+  readonly answeredAfterMs: number;
   /** Everything that the process printed so far. */
   output(): string;
   /** Sends the signal and waits for the exit; resolves to the exit code, null after a signal that was not caught. */
@@ -27,9 +29,15 @@ export interface RegistryOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** The port to listen on; a free one if absent. */
   readonly port?: number;
+  /**
+   * Milliseconds between two looks whether it answers already.
+   * @default 20
+   */
+  readonly lookEveryMs?: number;
 }
 
 const START_LIMIT_MS = 30_000;
+const LOOK_EVERY_MS = 20;
 const repositoryRoot = join(import.meta.dirname, '..', '..');
 
 export async function startBerth(options: RegistryOptions): Promise<Service> {
@@ -51,9 +59,11 @@ export async function startService(
   command: readonly string[],
   port: number,
   environment: NodeJS.ProcessEnv = {},
+  lookEveryMs = LOOK_EVERY_MS,
 ): Promise<Service> {
   const [program, ...parameters] = command;
   if (program === undefined) throw new TypeError('a command has at least one word');
+  const startedAt = performance.now();
   const child = spawn(program, parameters, {
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -66,11 +76,12 @@ export async function startService(
   child.stderr.on('data', collect);
   await once(child, 'spawn');
   const url = `http://127.0.0.1:${port}`;
-  await untilItAnswers(url, child, () => printed);
+  await untilItAnswers(url, child, lookEveryMs, () => printed);
   return {
     port,
     url,
     pid: child.pid ?? 0,
+    answeredAfterMs: performance.now() - startedAt,
     output: () => printed,
     stop: (signal = 'SIGTERM') => stopProcess(child, signal),
   };
@@ -120,13 +131,18 @@ async function startRegistry(
   const file = join(folder, 'config.yml');
   await writeFile(file, stringify(configuration));
   try {
-    return await startService(commandFor(file), port, options.environment);
+    return await startService(commandFor(file), port, options.environment, options.lookEveryMs);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function untilItAnswers(url: string, child: ChildProcess, printed: () => string): Promise<void> {
+async function untilItAnswers(
+  url: string,
+  child: ChildProcess,
+  lookEveryMs: number,
+  printed: () => string,
+): Promise<void> {
   const limit = Date.now() + START_LIMIT_MS;
   while (Date.now() < limit) {
     if (child.exitCode !== null || child.signalCode !== null) {
@@ -136,7 +152,7 @@ async function untilItAnswers(url: string, child: ChildProcess, printed: () => s
       await fetch(url, { signal: AbortSignal.timeout(2_000) });
       return;
     } catch {
-      await sleep(20);
+      await sleep(lookEveryMs);
     }
   }
   child.kill('SIGKILL');
