@@ -16,13 +16,21 @@ test('a server that needs none of it loads no TLS, no HTTP/2, nothing of fetch a
   for (const name of dear) assert.ok(!loaded.includes(`NativeModule ${name}`), name);
 });
 
-async function loadedBy(t: TestContext): Promise<readonly string[]> {
+test('where compiled code is kept elsewhere, as under systemd, it is found there the second time', async (t) => {
+  const environment = { NODE_COMPILE_CACHE: await temporaryDirectory(t) };
+  const stripper = 'NativeModule internal/deps/amaro/dist/index';
+  assert.ok((await loadedBy(t, environment)).includes(stripper));
+  assert.ok(!(await loadedBy(t, environment)).includes(stripper));
+});
+
+async function loadedBy(t: TestContext, environment: NodeJS.ProcessEnv = {}): Promise<readonly string[]> {
   const directory = await temporaryDirectory(t);
   const [node = '', ...words] = berth;
   const server = run(t, [node, '--import', `data:text/javascript,${TELL}`, ...words, 'serve'], {
     environment: {
       REGISTRY_HTTP_ADDR: `127.0.0.1:${await freePort()}`,
       REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: join(directory, 'store'),
+      ...environment,
     },
   });
   await server.printed('Berth is up');
