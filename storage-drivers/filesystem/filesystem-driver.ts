@@ -13,6 +13,7 @@ import { watchSource } from '../watched-source.ts';
 import { createAtomicWrites } from './atomic-writes.ts';
 import { allocate, createBufferPool } from './buffer-pool.ts';
 import { createDeletion } from './deletion.ts';
+import { createDirectoryNames } from './directory-names.ts';
 import { createDirectorySync } from './directory-sync.ts';
 import { createDurableDirectories } from './durable-directories.ts';
 import { asDriverError, missing, orMissing } from './errors.ts';
@@ -46,6 +47,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const writes = createAtomicWrites(workspace, directories);
   const staged = createStagedFiles(directories, writes);
   const remove = createDeletion(workspace, directories);
+  const readNames = createDirectoryNames(sight);
 
   return {
     name: NAME,
@@ -63,7 +65,8 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     openRead: (key, range) => openReader('openRead', key, (size) => spanOf(range, size)),
 
-    list: (prefix, options = {}) => run('list', prefix, () => listDirectory(pathOf(prefix), options)),
+    list: (prefix, options = {}) =>
+      run('list', prefix, () => listDirectory(pathOf(prefix), options, readNames)),
 
     delete: (key, { durable = true } = {}) => run('delete', key, () => remove(pathOf(key), durable)),
 
