@@ -1,7 +1,8 @@
 // Which repositories there are. The tree of names is the catalog: a directory is a repository if it has content of its own.
-import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import type { ListEntry, StorageDriver } from '../../storage-drivers/driver.ts';
 import { REPOSITORIES, REPOSITORY_MARKS, UPLOAD_MARKS } from './layout.ts';
 import { isRepositoryName, type RepositoryName } from './name.ts';
+import { createSearch, type Visible } from './search.ts';
 
 export interface Catalog {
   /**
@@ -20,13 +21,13 @@ export interface Catalog {
   search(term: string, limit: number, visible?: Visible): Promise<RepositoryName[]>;
 }
 
-/** Whether somebody may know of the repository. Absent: of all of them. */
-export type Visible = (name: RepositoryName) => boolean;
-
 export interface CatalogPage {
   readonly names: RepositoryName[];
   readonly more: boolean;
 }
+
+/** Names that are read from a directory at first; then twice as many each time, for who wants them all. */
+const FIRST_STEP = 1000;
 
 export function createCatalog(driver: StorageDriver): Catalog {
   /** The names at and below `path` that bear one of the marks; `path` itself only if `after` does not exclude it. */
@@ -35,21 +36,41 @@ export function createCatalog(driver: StorageDriver): Catalog {
     marks: readonly string[],
     after?: readonly string[],
   ): AsyncGenerator<RepositoryName> {
-    const key = path === '' ? REPOSITORIES : `${REPOSITORIES}/${path}`;
-    const entries = await driver.list(key);
-    const isMarked = entries.some((entry) => marks.includes(entry.name));
-    if (after === undefined && isMarked && isRepositoryName(path)) yield path;
     const [first, ...rest] = after ?? [];
-    for (const { name, kind } of entries) {
-      if (kind !== 'prefix' || name.startsWith('_')) continue;
-      if (first !== undefined && name < first) continue;
-      yield* walk(path === '' ? name : `${path}/${name}`, marks, name === first ? rest : undefined);
+    // Not looked for in the list: it need not be there, nor be a name.
+    if (first !== undefined && isRepositoryName(first)) yield* walk(below(path, first), marks, rest);
+    let last = first;
+    for (let limit = FIRST_STEP; ; limit *= 2) {
+      const entries = await driver.list(keyOf(path), { limit, ...(last !== undefined && { after: last }) });
+      if (after === undefined && last === undefined && isRepositoryName(path)) {
+        if (await isMarked(path, marks, entries, entries.length < limit)) yield path;
+      }
+      for (const { name, kind } of entries) {
+        if (kind === 'prefix' && isRepositoryName(name)) yield* walk(below(path, name), marks);
+      }
+      if (entries.length < limit) return;
+      last = entries.at(-1)?.name;
     }
+  }
+
+  /** Among many names a mark may not have come up yet. */
+  async function isMarked(
+    path: string,
+    marks: readonly string[],
+    entries: readonly ListEntry[],
+    isAll: boolean,
+  ): Promise<boolean> {
+    if (entries.some(({ name }) => marks.includes(name))) return true;
+    if (isAll) return false;
+    const looks = marks.map((mark) => driver.list(`${keyOf(path)}/${mark}`, { limit: 1 }));
+    return (await Promise.all(looks)).some((found) => found.length > 0);
   }
 
   function names(after?: string): AsyncIterable<RepositoryName> {
     return walk('', REPOSITORY_MARKS, after === undefined || after === '' ? undefined : after.split('/'));
   }
+
+  const search = createSearch(() => names());
 
   return {
     names,
@@ -67,28 +88,18 @@ export function createCatalog(driver: StorageDriver): Catalog {
       return { names: found, more: false };
     },
 
-    async search(term, limit, visible = everything) {
-      const wanted = term.toLowerCase();
-      const matches: { name: RepositoryName; rank: number }[] = [];
-      for await (const name of names()) {
-        if (name.includes(wanted) && visible(name)) matches.push({ name, rank: rankOf(name, wanted) });
-      }
-      matches.sort((a, b) => a.rank - b.rank || a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
-      return matches.slice(0, limit).map((match) => match.name);
-    },
+    search: (term, limit, visible = everything) => search(term, limit, visible),
   };
+}
+
+function keyOf(path: string): string {
+  return path === '' ? REPOSITORIES : `${REPOSITORIES}/${path}`;
+}
+
+function below(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`;
 }
 
 function everything(): boolean {
   return true;
-}
-
-/** 0 for the very name, then its last component, then names and last components that begin with the term, then the rest. */
-function rankOf(name: string, term: string): number {
-  const last = name.slice(name.lastIndexOf('/') + 1);
-  if (name === term) return 0;
-  if (last === term) return 1;
-  if (name.startsWith(term)) return 2;
-  if (last.startsWith(term)) return 3;
-  return 4;
 }

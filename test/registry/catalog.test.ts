@@ -174,3 +174,98 @@ test('a search finds only what is visible, and fills its answer with it', async 
   assert.deepEqual(await catalog.search('app', 2, (name) => name !== 'app'), ['x/app', 'app-2']);
   assert.deepEqual(await catalog.search('app', 9, () => false), []);
 });
+
+test('a page of a directory with many names asks for some of them, from where it begins', async () => {
+  const list = Array.from({ length: 3000 }, (_, number) => `r${String(number).padStart(4, '0')}`);
+  const inner = await driverWith(list);
+  let shown = 0;
+  const driver: StorageDriver = {
+    ...inner,
+    async list(prefix, options) {
+      const entries = await inner.list(prefix, options);
+      if (prefix === ROOT) shown += entries.length;
+      return entries;
+    },
+  };
+  const catalog = createCatalog(driver);
+  for (const after of [undefined, 'r1499', 'r2990']) {
+    shown = 0;
+    const { names: page } = await catalog.page(5, after);
+    const start = after === undefined ? 0 : list.indexOf(after) + 1;
+    assert.deepEqual(page, list.slice(start, start + 5));
+    assert.ok(shown <= 1000, `${shown} names were read for ${after}`);
+  }
+  shown = 0;
+  assert.deepEqual(await all(catalog.names()), list);
+  assert.ok(shown <= list.length, `${shown} names were read in all`);
+});
+
+test('a repository is found among the many names below it, wherever its own marks stand', async () => {
+  const many = Array.from({ length: 2500 }, (_, number) => `${number}`.padStart(4, '0'));
+  const catalog = createCatalog(await driverWith(['first', ...many.map((name) => `first/${name}`), 'z']));
+  assert.deepEqual((await catalog.page(3)).names, ['first', 'first/0000', 'first/0001']);
+  assert.equal((await all(catalog.names())).length, many.length + 2);
+  const without = createCatalog(await driverWith(many.map((name) => `first/${name}`)));
+  assert.deepEqual((await without.page(2)).names, ['first/0000', 'first/0001']);
+});
+
+test('names that come and go between pages push none out that stays', async () => {
+  const stays = Array.from({ length: 40 }, (_, number) => `s${String(number).padStart(2, '0')}/app`);
+  const driver = await driverWith(stays);
+  const catalog = createCatalog(driver);
+  const found: string[] = [];
+  for (let after: string | undefined, round = 0; ; round += 1) {
+    const page = await catalog.page(3, after);
+    found.push(...page.names);
+    if (!page.more) break;
+    after = page.names.at(-1);
+    // One appears before the place where the next page begins, one behind it, and the last one of this page may go.
+    for (const name of [`a${round}`, `${stays[round * 2]}-x`, `zz${round}`]) {
+      await driver.write(`${ROOT}/${name}/_layers/sha256/x/link`, link);
+    }
+    await driver.delete(`${ROOT}/zz${round - 1}`);
+    if (after !== undefined && !stays.includes(after)) await driver.delete(`${ROOT}/${after}`);
+  }
+  assert.deepEqual(
+    found.filter((name) => stays.includes(name)),
+    stays,
+  );
+});
+
+test('searches that come while one is under way share the next look, which begins after them', async () => {
+  const inner = await driverWith(['app', 'other/app']);
+  let looks = 0;
+  const catalog = createCatalog({
+    ...inner,
+    list: (prefix, options) => {
+      if (prefix === ROOT) looks += 1;
+      return inner.list(prefix, options);
+    },
+  });
+  const first = catalog.search('app', 9);
+  await new Promise(setImmediate);
+  await inner.write(`${ROOT}/app2/_layers/sha256/x/link`, link);
+  const others = await Promise.all([
+    catalog.search('app', 1),
+    catalog.search('app2', 9),
+    catalog.search('', 9, (name) => name !== 'app'),
+  ]);
+  assert.ok((await first).length >= 2);
+  assert.deepEqual(others, [['app'], ['app2'], ['app2', 'other/app']]);
+  assert.equal(looks, 2);
+});
+
+test('a search that fails fails for those who waited for it, and for nobody after them', async () => {
+  const inner = await driverWith(['app']);
+  let isDown = true;
+  const catalog = createCatalog({
+    ...inner,
+    list: async (prefix, options) => {
+      if (isDown) throw new Error('the store is away');
+      return inner.list(prefix, options);
+    },
+  });
+  await assert.rejects(catalog.search('app', 1), /the store is away/);
+  isDown = false;
+  assert.deepEqual(await catalog.search('app', 1), ['app']);
+});
