@@ -58,6 +58,9 @@ const MAX_PAGE_BYTES = 4 * 1024 * 1024 - 64 * 1024;
 const CONCURRENT_READS = 16;
 /** Entries that are read ahead before the next look at the page's size. */
 const BATCH = 128;
+const LISTED_AT_ONCE = 1000;
+/** In the order of the digests that begin with them. */
+const ALGORITHMS: readonly Algorithm[] = ['sha256', 'sha512'];
 
 const noteSchema = z.object({
   mediaType: z.string(),
@@ -67,21 +70,53 @@ const noteSchema = z.object({
 });
 
 export function createReferrers({ driver, manifests }: ReferrersDependencies): Referrers {
-  async function notedDigests(repository: RepositoryName, subject: Digest): Promise<Digest[]> {
-    const key = referrersKey(repository, subject);
-    const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
-    const lists = await Promise.all(
-      algorithms.map(async (algorithm) => {
-        const entries = await driver.list(`${key}/${algorithm}`);
-        return entries.map((entry) => digestFromParts(algorithm, entry.name));
-      }),
-    );
-    return lists.flat().filter((digest) => digest !== undefined);
+  /** The digests that are noted, after the given one and in order, some at a time. */
+  async function* notedDigests(
+    repository: RepositoryName,
+    subject: Digest,
+    after = '',
+  ): AsyncGenerator<readonly Digest[]> {
+    for (const algorithm of ALGORITHMS) {
+      const prefix = `${algorithm}:`;
+      let last = after.startsWith(prefix) ? after.slice(prefix.length) : undefined;
+      if (last === undefined && after > prefix) continue;
+      for (;;) {
+        const entries = await driver.list(`${referrersKey(repository, subject)}/${algorithm}`, {
+          limit: LISTED_AT_ONCE,
+          ...(last !== undefined && { after: last }),
+        });
+        yield entries
+          .map(({ name }) => digestFromParts(algorithm, name))
+          .filter((digest) => digest !== undefined);
+        if (entries.length < LISTED_AT_ONCE) break;
+        last = entries.at(-1)?.name;
+      }
+    }
   }
 
-  async function taggedDigests(repository: RepositoryName, subject: Digest): Promise<Digest[]> {
+  /** The digests of the list that clients keep under a tag, after the given one and in order. */
+  async function taggedDigests(repository: RepositoryName, subject: Digest, after = ''): Promise<Digest[]> {
     const list = await manifests.findTagged(repository, fallbackTagOf(subject));
-    return list?.manifest?.children.map((child) => child.digest) ?? [];
+    const digests = list?.manifest?.children.map((child) => child.digest) ?? [];
+    return digests.filter((digest) => digest > after).sort();
+  }
+
+  /** All that may be on the list, after the given digest, each once and in order, some at a time. */
+  async function* candidates(
+    repository: RepositoryName,
+    subject: Digest,
+    after?: string,
+  ): AsyncGenerator<readonly Digest[]> {
+    let tagged = await taggedDigests(repository, subject, after);
+    for await (const noted of notedDigests(repository, subject, after)) {
+      const end = noted.at(-1);
+      if (end === undefined) continue;
+      const later = tagged.findIndex((digest) => digest > end);
+      const upToEnd = later === -1 ? tagged : tagged.slice(0, later);
+      tagged = tagged.slice(upToEnd.length);
+      yield [...new Set([...noted, ...upToEnd])].sort();
+    }
+    yield [...new Set(tagged)];
   }
 
   /** The entry from its note; from the manifest itself where another server wrote that. Neither outlives the manifest. */
@@ -103,15 +138,9 @@ export function createReferrers({ driver, manifests }: ReferrersDependencies): R
   return {
     async page(repository, subject, { artifactTypes, after, limit = Number.POSITIVE_INFINITY }) {
       if (limit === 0) return { referrers: [], more: false };
-      const known = [
-        ...(await notedDigests(repository, subject)),
-        ...(await taggedDigests(repository, subject)),
-      ];
-      const candidates = [...new Set(known)].filter((digest) => after === undefined || digest > after).sort();
       const found: Referrer[] = [];
       let bytes = 0;
-      for (let start = 0; start < candidates.length; start += BATCH) {
-        const batch = candidates.slice(start, start + BATCH);
+      for await (const batch of inPieces(candidates(repository, subject, after), limit + 1)) {
         const loaded = await pMap(batch, (digest) => load(repository, subject, digest), {
           concurrency: CONCURRENT_READS,
         });
@@ -134,6 +163,17 @@ export function createReferrers({ driver, manifests }: ReferrersDependencies): R
       await driver.delete(referrerKey(repository, subject, digest));
     },
   };
+}
+
+/** The same, with no more than so many together, and never more than a batch. */
+async function* inPieces<T>(
+  batches: AsyncIterable<readonly T[]>,
+  most: number,
+): AsyncGenerator<readonly T[]> {
+  const length = Math.min(most, BATCH);
+  for await (const batch of batches) {
+    for (let start = 0; start < batch.length; start += length) yield batch.slice(start, start + length);
+  }
 }
 
 /** How a manifest appears among the referrers of its subject. An index has no artifact type but its own. */
