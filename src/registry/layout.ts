@@ -18,6 +18,9 @@
 //   docker/registry/v2/repositories/<name>/_berth/
 //     referrers/<algorithm>/<subject hex>/<algorithm>/<hex> the descriptor of a manifest with this subject
 //     uploads/<session id>                                  digest so far of an upload
+//     tagged/mark                                           since when tags are noted here; only where there are many
+//     tagged/moved/<algorithm>/<hex>/<tag>                  the tag was pointed to this manifest since
+//     tagged/seen/<first two hex>                           what the tags pointed to that did not move, one a line
 //   docker/registry/berth/verified/<algorithm>/<first two hex>/<hex>
 //                                                           version of a blob whose bytes were seen to match
 //   docker/registry/berth/servers/<id>                      sign of life of a server that works alone
@@ -73,6 +76,15 @@ export const tag = (name: RepositoryName, tagged: Tag) => `${tags(name)}/${tagge
 export const tagCurrentLink = (name: RepositoryName, tagged: Tag) => `${tag(name, tagged)}/current/link`;
 export const tagIndexLink = (name: RepositoryName, tagged: Tag, digest: Digest) =>
   `${tag(name, tagged)}/index/${spread(digest)}/link`;
+
+/** What is noted of tags, by the manifest that they point to. */
+export const tagNotesMark = (name: RepositoryName) => `${repository(name)}/_berth/tagged/mark`;
+export const tagNotes = (name: RepositoryName, digest: Digest) =>
+  `${repository(name)}/_berth/tagged/moved/${spread(digest)}`;
+export const tagNote = (name: RepositoryName, digest: Digest, tagged: Tag) =>
+  `${tagNotes(name, digest)}/${tagged}`;
+export const tagsSeen = (name: RepositoryName, firstTwoHex: string) =>
+  `${repository(name)}/_berth/tagged/seen/${firstTwoHex}`;
 
 export const uploads = (name: RepositoryName) => `${repository(name)}/_uploads`;
 export const upload = (name: RepositoryName, id: SessionId) => `${uploads(name)}/${id}`;

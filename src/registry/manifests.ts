@@ -154,6 +154,7 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
     await lease.confirm();
     await stored.unlink(repository, digest);
     if (subject !== undefined) await referrers.remove(repository, subject, digest);
+    await tags.forget(repository, digest);
     return tagged;
   }
 
@@ -198,6 +199,10 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
     },
 
     async remove(repository, reference, mayRemove) {
+      // Before anybody has to wait for the repository.
+      if (reference.kind === 'digest' && (await stored.has(repository, reference.digest))) {
+        await tags.prepare(repository, (work) => locks.exclusive(repository, work));
+      }
       return locks.exclusive(repository, (lease) =>
         reference.kind === 'tag'
           ? removeTag(repository, reference.tag, mayRemove)

@@ -14,6 +14,7 @@ import {
 } from './layout.ts';
 import type { RepositoryName } from './name.ts';
 import { isTag, type Tag } from './reference.ts';
+import { createTagNotes, type TagNotes } from './tag-notes.ts';
 
 export interface TagPage {
   readonly tags: readonly Tag[];
@@ -33,17 +34,36 @@ export interface Tags {
   names(repository: RepositoryName): Promise<readonly Tag[]>;
   /** Every tag that points to the manifest. */
   on(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]>;
+  /**
+   * Makes ready for `on`, so that it need not look at every tag even if there are many. Takes its time only for the first
+   * manifest that is deleted from a repository with many tags.
+   */
+  prepare(repository: RepositoryName, alone: Alone): Promise<void>;
+  /** Throws away what helped to find the tags of a manifest, when it and they are gone. */
+  forget(repository: RepositoryName, digest: Digest): Promise<void>;
 }
+
+/** Runs what it is given while no tag of the repository moves. */
+export type Alone = (work: () => Promise<void>) => Promise<void>;
 
 export interface TagsSettings {
   /** Links that are read at the same time when a manifest's tags are looked for (`storage.tag.concurrencylimit`). */
   readonly concurrentReads: number;
+  /**
+   * With more tags than this in a repository it is noted which manifest they are on.
+   * @default 500
+   */
+  readonly few?: number;
 }
 
 /** Tags of which it is remembered that they point somewhere; an entry is some 200 bytes. */
 const REMEMBERED = 20_000;
+const FEW = 500;
 
-export function createTags(driver: StorageDriver, { concurrentReads }: TagsSettings): Tags {
+export function createTags(driver: StorageDriver, { concurrentReads, few = FEW }: TagsSettings): Tags {
+  // A store that is far away would ask more for the notes of each push than to look at all tags costs now and then.
+  const notes = driver.sight === undefined ? undefined : createTagNotes(driver);
+  const preparations = new Map<RepositoryName, Promise<void>>();
   const seenPointing = new LRUCache<string, true>({ max: REMEMBERED });
 
   async function resolve(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
@@ -84,6 +104,20 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     return tagsAmong(await driver.list(tagsKey(repository)));
   }
 
+  /** What the tags point to, of those that point somewhere. */
+  async function targetsOf(
+    repository: RepositoryName,
+    tags: readonly Tag[],
+  ): Promise<readonly (readonly [Tag, Digest])[]> {
+    const look = async (tag: Tag) => [tag, await resolve(repository, tag)] as const;
+    const looks = await pMap(tags, look, { concurrency: concurrentReads });
+    return looks.filter((pair): pair is readonly [Tag, Digest] => pair[1] !== undefined);
+  }
+
+  async function hasFew(repository: RepositoryName): Promise<boolean> {
+    return (await driver.list(tagsKey(repository), { limit: few + 1 })).length <= few;
+  }
+
   async function remove(repository: RepositoryName, tag: Tag): Promise<void> {
     seenPointing.delete(tagCurrentLink(repository, tag));
     await driver.delete(tagKey(repository, tag));
@@ -95,7 +129,10 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
 
     async point(repository, tag, digest) {
       // The order of the `registry` image. A crash in between leaves a tag that points nowhere: see pointsSomewhere.
-      await driver.write(tagIndexLink(repository, tag, digest), linkContent(digest));
+      await Promise.all([
+        driver.write(tagIndexLink(repository, tag, digest), linkContent(digest)),
+        notes?.noteMove(repository, tag, digest),
+      ]);
       await driver.write(tagCurrentLink(repository, tag), linkContent(digest));
     },
 
@@ -109,11 +146,31 @@ export function createTags(driver: StorageDriver, { concurrentReads }: TagsSetti
     names,
 
     async on(repository, digest) {
-      const all = await names(repository);
-      const targets = await pMap(all, (tag) => resolve(repository, tag), { concurrency: concurrentReads });
-      return all.filter((_, index) => targets[index] === digest);
+      const candidates = (await notes?.candidates(repository, digest)) ?? (await names(repository));
+      const targets = await targetsOf(repository, candidates);
+      return targets.filter(([, target]) => target === digest).map(([tag]) => tag);
+    },
+
+    async prepare(repository, alone) {
+      if (notes === undefined || (await notes.areComplete(repository)) || (await hasFew(repository))) return;
+      const running =
+        preparations.get(repository) ??
+        noteAll(repository, notes, alone).finally(() => preparations.delete(repository));
+      preparations.set(repository, running);
+      // Without notes every tag is looked at: on a full disk it takes longer to make room, but it can be done.
+      await running.catch(() => undefined);
+    },
+
+    async forget(repository, digest) {
+      // What stays is looked at once more, should the manifest ever come back.
+      await notes?.forget(repository, digest).catch(() => undefined);
     },
   };
+
+  async function noteAll(repository: RepositoryName, notes: TagNotes, alone: Alone): Promise<void> {
+    await alone(() => notes.begin(repository));
+    await notes.complete(repository, await targetsOf(repository, await names(repository)));
+  }
 }
 
 /** The tags in the tag directory, also those that point nowhere. */

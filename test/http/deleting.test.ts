@@ -59,6 +59,27 @@ test('a tag that has moved on stays when the manifest that it was on goes', asyn
   assert.equal(headers['docker-content-digest'], after.digest);
 });
 
+test('among many tags exactly those of the manifest go with it, each time', async (t) => {
+  const { http } = await openRegistry(t);
+  const kept = await pushImage(http, 'app', 'kept', { content: 'kept' });
+  const many = Array.from({ length: 520 }, (_, number) => `t${String(number).padStart(3, '0')}`);
+  for (const tag of many) await pushManifest(http, 'app', tag, kept.bytes);
+  const gone = [await pushImage(http, 'app', 't100', { content: 'first' })];
+  await pushManifest(http, 'app', 't200', gone[0]?.bytes ?? Buffer.alloc(0));
+  let left = [...many, 'kept'].filter((tag) => tag !== 't100' && tag !== 't200').toSorted();
+  await http.delete(`/v2/app/manifests/${gone[0]?.digest}`).expect(202);
+  const tags = async () => jsonOf(await http.get('/v2/app/tags/list').expect(200))['tags'];
+  assert.deepEqual(await tags(), left);
+  for (const content of ['second', 'third']) {
+    const image = await pushImage(http, 'app', 't300', { content });
+    await pushManifest(http, 'app', `new-${content}`, image.bytes);
+    await http.delete(`/v2/app/manifests/${image.digest}`).expect(202);
+    left = left.filter((tag) => tag !== 't300');
+    assert.deepEqual(await tags(), left);
+  }
+  await http.get('/v2/app/manifests/t000').expect(200);
+});
+
 test('a manifest deleted in one repository stays in every other one', async (t) => {
   const { http } = await openRegistry(t);
   const { digest } = await pushImage(http, 'mine', 'latest');
