@@ -25,7 +25,9 @@ import { createUploadQuota } from './http/upload-quota.ts';
 import { createBlobs } from './registry/blobs.ts';
 import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
+import { createDeletedManifests } from './registry/deleted-manifests.ts';
 import { createHeldContent } from './registry/held-content.ts';
+import { createManifestRemoval } from './registry/manifest-removal.ts';
 import { createManifestRules, type ManifestRulesSettings } from './registry/manifest-rules.ts';
 import { createManifests } from './registry/manifests.ts';
 import { createReferrers } from './registry/referrers.ts';
@@ -71,6 +73,11 @@ export interface RegistryAppDependencies {
    * @default 60_000
    */
   readonly pacePeriodMs?: number;
+  /**
+   * Gives up what goes on behind the answers, so that the process can end.
+   * @default never
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** The registry as something to answer requests with; not listening yet. */
@@ -93,9 +100,10 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
     observation = {},
     tell,
     pacePeriodMs = PACE_PERIOD_MS,
+    signal,
   } = dependencies;
   const { driver, witness } = createWitness(dependencies.driver);
-  const registry = createRegistry(driver, coordination, configuration, observation);
+  const registry = createRegistry(driver, coordination, configuration, observation, signal);
   const proxies = proxyBlockList(configuration.http.trustedproxies);
   const originOf = createClientOrigin(proxies);
   const report = tell && reportTo(tell, configuration, originOf);
@@ -128,10 +136,12 @@ function createRegistry(
   { locks, sessions }: Coordination,
   configuration: Configuration,
   { metrics }: Observation,
+  signal: AbortSignal | undefined,
 ) {
   const content = createContent(driver, metrics?.storage.cache);
   const catalog = createCatalog(driver);
-  const tags = createTags(driver, { concurrentReads: configuration.storage.tag.concurrencylimit });
+  const deleted = createDeletedManifests(driver);
+  const tags = createTags(driver, deleted, { concurrentReads: configuration.storage.tag.concurrencylimit });
   const blobs = createBlobs({ driver, content, catalog, locks });
   const uploads = createUploads({ driver, sessions, blobs, locks });
   const stored = createStoredManifests(driver, content, tags);
@@ -142,7 +152,8 @@ function createRegistry(
     settings: rulesOf(configuration.validation),
   });
   const isHeld = createHeldContent({ stored, tags });
-  const manifests = createManifests({ stored, tags, referrers, rules, isHeld, locks });
+  const removal = createManifestRemoval({ stored, tags, deleted, referrers, isHeld, locks, signal });
+  const manifests = createManifests({ stored, tags, deleted, referrers, rules, removal, locks });
   const repositories = createRepositories(driver);
   return { catalog, tags, blobs, uploads, referrers, manifests, repositories, isHeld };
 }

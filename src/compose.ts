@@ -90,7 +90,10 @@ export async function startServer(
   });
   eventMetrics?.watchPending(events.pending);
   undo.defer(() => events.close());
+  const ending = new AbortController();
+  undo.defer(async () => ending.abort());
   const { listener, catalog } = createRegistryApp({
+    signal: ending.signal,
     access,
     ...(events.tell && { tell: events.tell }),
     driver,
@@ -125,6 +128,7 @@ export async function startServer(
       whyNotServing = 'is stopping';
       purge?.stop();
       const cut = await server.close(configuration.http.draintimeout);
+      ending.abort();
       await events.close();
       await presence?.end();
       await access.close();

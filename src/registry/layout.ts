@@ -18,6 +18,7 @@
 //   docker/registry/v2/repositories/<name>/_berth/
 //     referrers/<algorithm>/<subject hex>/<algorithm>/<hex> the descriptor of a manifest with this subject
 //     uploads/<session id>                                  digest so far of an upload
+//     deleted/<algorithm>-<hex>                             this manifest was deleted, and may have tags yet
 //     tagged/mark                                           since when tags are noted here; only where there are many
 //     tagged/moved/<algorithm>/<hex>/<tag>                  the tag was pointed to this manifest since
 //     tagged/seen/<first two hex>                           what the tags pointed to that did not move, one a line
@@ -76,6 +77,16 @@ export const tag = (name: RepositoryName, tagged: Tag) => `${tags(name)}/${tagge
 export const tagCurrentLink = (name: RepositoryName, tagged: Tag) => `${tag(name, tagged)}/current/link`;
 export const tagIndexLink = (name: RepositoryName, tagged: Tag, digest: Digest) =>
   `${tag(name, tagged)}/index/${spread(digest)}/link`;
+
+/** Manifests that were deleted and may have tags yet. */
+export const deletedManifests = (name: RepositoryName) => `${repository(name)}/_berth/deleted`;
+export const deletedManifest = (name: RepositoryName, digest: Digest) =>
+  `${deletedManifests(name)}/${digest.replace(':', '-')}`;
+/** The digest that an entry of `deletedManifests` stands for, if it does. */
+export function digestOfDeleted(entry: string): Digest | undefined {
+  const text = entry.replace('-', ':');
+  return isDigest(text) ? text : undefined;
+}
 
 /** What is noted of tags, by the manifest that they point to. */
 export const tagNotesMark = (name: RepositoryName) => `${repository(name)}/_berth/tagged/mark`;

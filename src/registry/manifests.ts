@@ -1,11 +1,11 @@
 // Manifests of a repository: pulled, pushed, tagged, deleted (distribution-spec end-3, end-7, end-9).
-import pMap from 'p-map';
+import type { DeletedManifests } from './deleted-manifests.ts';
 import type { Digest } from './digest.ts';
 import { algorithmOf, CANONICAL_ALGORITHM, digestOf } from './digest.ts';
 import { RegistryError } from './errors.ts';
-import type { IsHeld } from './held-content.ts';
 import type { Lease, Locks } from './locks.ts';
 import { MAX_MANIFEST_SIZE, type Manifest, parseManifest } from './manifest.ts';
+import { type ManifestRemoval, unknownManifest } from './manifest-removal.ts';
 import type { ManifestRules } from './manifest-rules.ts';
 import type { RepositoryName } from './name.ts';
 import type { Reference, Tag } from './reference.ts';
@@ -65,16 +65,14 @@ export interface ManifestsDependencies {
   readonly tags: Tags;
   readonly referrers: Referrers;
   readonly rules: ManifestRules;
-  readonly isHeld: IsHeld;
+  readonly deleted: Pick<DeletedManifests, 'isGone'>;
+  readonly removal: ManifestRemoval;
   /** Guards what a repository refers to: manifests come in shared, deletes are alone. */
   readonly locks: Locks;
 }
 
-/** Tags of a manifest that are removed at the same time. */
-const REMOVED_AT_ONCE = 8;
-
 export function createManifests(dependencies: ManifestsDependencies): Manifests {
-  const { stored, tags, referrers, rules, isHeld, locks } = dependencies;
+  const { stored, tags, deleted, referrers, rules, removal, locks } = dependencies;
 
   async function digestFor(repository: RepositoryName, reference: Reference): Promise<Digest | undefined> {
     return reference.kind === 'digest' ? reference.digest : tags.resolve(repository, reference.tag);
@@ -118,55 +116,14 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
   ): Promise<void> {
     if (precondition === undefined && whyNotMove === undefined) return;
     for (const tag of names) {
-      const current = await tags.resolve(repository, tag);
+      const target = await tags.resolve(repository, tag);
+      const isGone = target !== undefined && (await deleted.isGone(repository, target));
+      const current = isGone ? undefined : target;
       if (precondition !== undefined) holdTo(precondition, current);
       const moves = current !== undefined && current !== digest;
       const refusal = moves ? whyNotMove?.(tag) : undefined;
       if (refusal !== undefined) throw new RegistryError(refusal, { detail: { tag } });
     }
-  }
-
-  async function requireRemovable(
-    names: readonly Tag[],
-    mayRemove: ((tag: Tag) => boolean) | undefined,
-  ): Promise<void> {
-    const kept = mayRemove && names.find((tag) => !mayRemove(tag));
-    if (kept !== undefined) throw new RegistryError('tagImmutable', { detail: { tag: kept } });
-  }
-
-  async function removeManifest(
-    repository: RepositoryName,
-    digest: Digest,
-    lease: Lease,
-    mayRemove?: (tag: Tag) => boolean,
-  ): Promise<readonly Tag[]> {
-    if (!(await stored.has(repository, digest))) throw unknownManifest({ digest });
-    const found = await stored.find(repository, digest);
-    const subject = found?.manifest?.subject?.digest;
-    const tagged = await tags.on(repository, digest);
-    await requireRemovable(tagged, mayRemove);
-    if (mayRemove !== undefined && (await isHeld(repository, digest, (tag) => !mayRemove(tag)))) {
-      throw new RegistryError('denied', { detail: { digest } });
-    }
-    // The tags go first: whatever interrupts this, none is left that points nowhere.
-    await pMap(tagged, (tag) => tags.remove(repository, tag), { concurrency: REMOVED_AT_ONCE });
-    // Somebody who got the repository meanwhile may have tagged it again.
-    await lease.confirm();
-    await stored.unlink(repository, digest);
-    if (subject !== undefined) await referrers.remove(repository, subject, digest);
-    await tags.forget(repository, digest);
-    return tagged;
-  }
-
-  async function removeTag(
-    repository: RepositoryName,
-    tag: Tag,
-    mayRemove?: (tag: Tag) => boolean,
-  ): Promise<readonly Tag[]> {
-    if ((await tags.resolve(repository, tag)) === undefined) throw unknownManifest({ tag });
-    await requireRemovable([tag], mayRemove);
-    await tags.remove(repository, tag);
-    return [tag];
   }
 
   return {
@@ -182,7 +139,8 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
       const digest = digestOfPush(reference, bytes);
       const manifest = parseManifest(bytes, mediaType);
       const names = reference.kind === 'tag' ? [reference.tag] : furtherTags;
-      return locks.shared(repository, async (lease) => {
+      const attempt = async (lease: Lease): Promise<PushedManifest | undefined> => {
+        if (await deleted.isGone(repository, digest)) return undefined;
         await rules.check(repository, manifest);
         await lease.confirm();
         return holding(repository, names, async (leases) => {
@@ -195,20 +153,19 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
           for (const tag of names) await tags.point(repository, tag, digest);
           return pushed;
         });
-      });
+      };
+      for (;;) {
+        const pushed = await locks.shared(repository, attempt);
+        if (pushed !== undefined) return pushed;
+        // It was here, and tags that went with it would be seen again.
+        await removal.settle(repository);
+      }
     },
 
-    async remove(repository, reference, mayRemove) {
-      // Before anybody has to wait for the repository.
-      if (reference.kind === 'digest' && (await stored.has(repository, reference.digest))) {
-        await tags.prepare(repository, (work) => locks.exclusive(repository, work));
-      }
-      return locks.exclusive(repository, (lease) =>
-        reference.kind === 'tag'
-          ? removeTag(repository, reference.tag, mayRemove)
-          : removeManifest(repository, reference.digest, lease, mayRemove),
-      );
-    },
+    remove: (repository, reference, mayRemove) =>
+      reference.kind === 'tag'
+        ? removal.tag(repository, reference.tag, mayRemove)
+        : removal.manifest(repository, reference.digest, mayRemove),
   };
 }
 
@@ -232,8 +189,4 @@ function isAmong(digests: readonly string[] | 'any', current: Digest | undefined
 
 function describe(reference: Reference): object {
   return reference.kind === 'tag' ? { tag: reference.tag } : { digest: reference.digest };
-}
-
-function unknownManifest(detail: object): RegistryError {
-  return new RegistryError('manifestUnknown', { detail });
 }

@@ -1,12 +1,13 @@
 // Manifests as they are kept: bytes under a digest, linked into repositories. What is read here was checked byte by byte.
 import { LRUCache } from 'lru-cache';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
-import { type Content, orAbsent } from './content.ts';
+import type { Content } from './content.ts';
 import type { Digest } from './digest.ts';
-import { linkContent, parseLink, revisionLink } from './layout.ts';
+import { linkContent, revisionLink } from './layout.ts';
 import { type Manifest, mediaTypeOf, readManifest } from './manifest.ts';
 import type { RepositoryName } from './name.ts';
 import { isTag } from './reference.ts';
+import { hasRevision } from './revisions.ts';
 import type { Tags } from './tags.ts';
 
 export interface StoredManifest {
@@ -38,10 +39,7 @@ export function createStoredManifests(driver: StorageDriver, content: Content, t
     maxSize: REMEMBERED_BYTES,
   });
 
-  async function has(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const link = await orAbsent(driver.read(revisionLink(repository, digest)));
-    return link !== undefined && parseLink(link) === digest;
-  }
+  const has = (repository: RepositoryName, digest: Digest) => hasRevision(driver, repository, digest);
 
   async function find(repository: RepositoryName, digest: Digest): Promise<StoredManifest | undefined> {
     if (!(await has(repository, digest))) return undefined;

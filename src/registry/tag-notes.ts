@@ -21,8 +21,8 @@ export interface TagNotes {
   noteMove(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>;
   /** Whether this process has noted what every tag points to. */
   areComplete(repository: RepositoryName): Promise<boolean>;
-  /** Tags among which are all that point to the manifest; `undefined` if the notes are not complete. */
-  candidates(repository: RepositoryName, digest: Digest): Promise<readonly Tag[] | undefined>;
+  /** Tags that were noted under the manifest: among them are all that point to it if the notes are complete. */
+  candidates(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]>;
   /** Has every move noted from now on. To be called while no tag of the repository moves. */
   begin(repository: RepositoryName): Promise<void>;
   /** Notes what every tag points to, as it was seen since `begin`. */
@@ -32,7 +32,7 @@ export interface TagNotes {
 }
 
 /** Repositories whose mark is remembered. */
-const REMEMBERED = 1000;
+const REMEMBERED = 10_000;
 const WRITTEN_AT_ONCE = 16;
 
 export function createTagNotes(driver: StorageDriver): TagNotes {
@@ -71,7 +71,6 @@ export function createTagNotes(driver: StorageDriver): TagNotes {
     },
 
     async candidates(repository, digest) {
-      if (!(await areComplete(repository))) return undefined;
       const moved = await driver.list(layout.tagNotes(repository, digest));
       const seen = parse(await readText(layout.tagsSeen(repository, bucketOf(digest))));
       const tags = seen.filter(([, target]) => target === digest).map(([tag]) => tag);

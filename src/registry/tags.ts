@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { ListEntry, StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from './content.ts';
+import type { DeletedManifests } from './deleted-manifests.ts';
 import type { Digest } from './digest.ts';
 import {
   linkContent,
@@ -32,13 +33,17 @@ export interface Tags {
   remove(repository: RepositoryName, tag: Tag): Promise<void>;
   /** Every tag, also one that points nowhere; in one look. */
   names(repository: RepositoryName): Promise<readonly Tag[]>;
-  /** Every tag that points to the manifest. */
+  /** Every tag that points to the manifest, also to one that was deleted. */
   on(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]>;
+  /** Those of them that are noted: all, or none, or some. */
+  notedOn(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]>;
+  /** Whether `on` need not look at many tags. */
+  areKnown(repository: RepositoryName): Promise<boolean>;
   /**
-   * Makes ready for `on`, so that it need not look at every tag even if there are many. Takes its time only for the first
-   * manifest that is deleted from a repository with many tags.
+   * Sees to it that they are known, as far as that can be. Looks at every tag of the repository once.
+   * @param signal gives it up
    */
-  prepare(repository: RepositoryName, alone: Alone): Promise<void>;
+  prepare(repository: RepositoryName, alone: Alone, signal?: AbortSignal): Promise<void>;
   /** Throws away what helped to find the tags of a manifest, when it and they are gone. */
   forget(repository: RepositoryName, digest: Digest): Promise<void>;
 }
@@ -51,16 +56,20 @@ export interface TagsSettings {
   readonly concurrentReads: number;
   /**
    * With more tags than this in a repository it is noted which manifest they are on.
-   * @default 500
+   * @default 200
    */
   readonly few?: number;
 }
 
 /** Tags of which it is remembered that they point somewhere; an entry is some 200 bytes. */
 const REMEMBERED = 20_000;
-const FEW = 500;
+const FEW = 200;
 
-export function createTags(driver: StorageDriver, { concurrentReads, few = FEW }: TagsSettings): Tags {
+export function createTags(
+  driver: StorageDriver,
+  deleted: Pick<DeletedManifests, 'of' | 'isGone'>,
+  { concurrentReads, few = FEW }: TagsSettings,
+): Tags {
   // A store that is far away would ask more for the notes of each push than to look at all tags costs now and then.
   const notes = driver.sight === undefined ? undefined : createTagNotes(driver);
   const preparations = new Map<RepositoryName, Promise<void>>();
@@ -84,13 +93,21 @@ export function createTags(driver: StorageDriver, { concurrentReads, few = FEW }
     return true;
   }
 
+  /** Where manifests were deleted whose tags are still there. */
+  async function pointsToSomething(repository: RepositoryName, tag: Tag): Promise<boolean> {
+    const target = await resolve(repository, tag);
+    return target !== undefined && !(await deleted.isGone(repository, target));
+  }
+
   async function list(repository: RepositoryName, limit?: number, after?: string): Promise<readonly Tag[]> {
     const found: Tag[] = [];
+    // Asked for anew each time: who keeps the list has to know what it rests on.
+    const isTagOf = (await deleted.of(repository)).size > 0 ? pointsToSomething : pointsSomewhere;
     for (let last = after; ; ) {
       const options = { ...(limit !== undefined && { limit }), ...(last && { after: last }) };
       const entries = await driver.list(tagsKey(repository), options);
       const batch = tagsAmong(entries);
-      const looks = await pMap(batch, (tag) => pointsSomewhere(repository, tag), {
+      const looks = await pMap(batch, (tag) => isTagOf(repository, tag), {
         concurrency: concurrentReads,
       });
       found.push(...batch.filter((_, index) => looks[index]));
@@ -108,14 +125,39 @@ export function createTags(driver: StorageDriver, { concurrentReads, few = FEW }
   async function targetsOf(
     repository: RepositoryName,
     tags: readonly Tag[],
+    signal?: AbortSignal,
   ): Promise<readonly (readonly [Tag, Digest])[]> {
     const look = async (tag: Tag) => [tag, await resolve(repository, tag)] as const;
-    const looks = await pMap(tags, look, { concurrency: concurrentReads });
+    const looks = await pMap(tags, look, { concurrency: concurrentReads, signal });
     return looks.filter((pair): pair is readonly [Tag, Digest] => pair[1] !== undefined);
   }
 
-  async function hasFew(repository: RepositoryName): Promise<boolean> {
+  async function onAmong(
+    repository: RepositoryName,
+    candidates: readonly Tag[],
+    digest: Digest,
+  ): Promise<readonly Tag[]> {
+    const targets = await targetsOf(repository, candidates);
+    return targets.filter(([, target]) => target === digest).map(([tag]) => tag);
+  }
+
+  async function noted(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    return (await notes?.candidates(repository, digest)) ?? [];
+  }
+
+  async function areKnown(repository: RepositoryName): Promise<boolean> {
+    if (notes === undefined || (await notes.areComplete(repository))) return true;
     return (await driver.list(tagsKey(repository), { limit: few + 1 })).length <= few;
+  }
+
+  async function noteAll(
+    repository: RepositoryName,
+    notes: TagNotes,
+    alone: Alone,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    await alone(() => notes.begin(repository));
+    await notes.complete(repository, await targetsOf(repository, await names(repository), signal));
   }
 
   async function remove(repository: RepositoryName, tag: Tag): Promise<void> {
@@ -146,16 +188,23 @@ export function createTags(driver: StorageDriver, { concurrentReads, few = FEW }
     names,
 
     async on(repository, digest) {
-      const candidates = (await notes?.candidates(repository, digest)) ?? (await names(repository));
-      const targets = await targetsOf(repository, candidates);
-      return targets.filter(([, target]) => target === digest).map(([tag]) => tag);
+      const isComplete = await notes?.areComplete(repository);
+      return onAmong(
+        repository,
+        isComplete ? await noted(repository, digest) : await names(repository),
+        digest,
+      );
     },
 
-    async prepare(repository, alone) {
-      if (notes === undefined || (await notes.areComplete(repository)) || (await hasFew(repository))) return;
+    notedOn: async (repository, digest) => onAmong(repository, await noted(repository, digest), digest),
+
+    areKnown,
+
+    async prepare(repository, alone, signal) {
+      if (notes === undefined || (await areKnown(repository))) return;
       const running =
         preparations.get(repository) ??
-        noteAll(repository, notes, alone).finally(() => preparations.delete(repository));
+        noteAll(repository, notes, alone, signal).finally(() => preparations.delete(repository));
       preparations.set(repository, running);
       // Without notes every tag is looked at: on a full disk it takes longer to make room, but it can be done.
       await running.catch(() => undefined);
@@ -166,11 +215,6 @@ export function createTags(driver: StorageDriver, { concurrentReads, few = FEW }
       await notes?.forget(repository, digest).catch(() => undefined);
     },
   };
-
-  async function noteAll(repository: RepositoryName, notes: TagNotes, alone: Alone): Promise<void> {
-    await alone(() => notes.begin(repository));
-    await notes.complete(repository, await targetsOf(repository, await names(repository)));
-  }
 }
 
 /** The tags in the tag directory, also those that point nowhere. */

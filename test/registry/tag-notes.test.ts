@@ -1,6 +1,7 @@
 // Finding the tags of a manifest among many: exactly those that point to it, whoever moved them and whatever was interrupted.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createDeletedManifests } from '../../src/registry/deleted-manifests.ts';
 import { type Digest, digestOf } from '../../src/registry/digest.ts';
 import * as layout from '../../src/registry/layout.ts';
 import { parseRepositoryName } from '../../src/registry/name.ts';
@@ -218,7 +219,7 @@ async function manyTags(few = 3, driver: StorageDriver = createMemoryDriver()) {
 }
 
 function openTags(driver: StorageDriver, few = 3): Tags {
-  return createTags(driver, { concurrentReads: 2, few });
+  return createTags(driver, createDeletedManifests(driver), { concurrentReads: 2, few });
 }
 
 /** The same store for a server that comes to its end after so many changes. */
