@@ -17,7 +17,13 @@ export interface Report {
 }
 
 export function formatText(report: Report): string {
-  const rows = tableOf(report);
+  return [formatMachine(report.machine), '', ...layOut(tableOf(report)), '', formatNotes(report), ''].join(
+    '\n',
+  );
+}
+
+/** The lines of a table whose first row is its head; the first two columns are words, the others figures. */
+export function layOut(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
     row
@@ -29,8 +35,7 @@ export function formatText(report: Report): string {
       .trimEnd(),
   );
   const rule = '-'.repeat(Math.max(...lines.map((line) => line.length)));
-  lines.splice(1, 0, rule);
-  return [formatMachine(report), '', ...lines, '', formatNotes(report), ''].join('\n');
+  return [...lines.slice(0, 1), rule, ...lines.slice(1)];
 }
 
 export function formatMarkdown(report: Report): string {
@@ -38,7 +43,7 @@ export function formatMarkdown(report: Report): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = head.map((_, column) => (column < 2 ? '---' : '---:'));
   return [
-    formatMachine(report),
+    formatMachine(report.machine),
     '',
     line(head),
     line(rule),
@@ -65,7 +70,7 @@ function tableOf({ targets, lines }: Report): readonly (readonly string[])[] {
   return [head, ...rows];
 }
 
-function formatMachine({ machine }: Report): string {
+export function formatMachine(machine: Machine): string {
   const memory = `${(machine.memoryBytes / 1024 ** 3).toFixed(1)} GiB memory`;
   const { processor, cores, fileSystem, kernel, node, loadBefore } = machine;
   const load = `load before ${loadBefore.toFixed(1)}`;
@@ -92,12 +97,12 @@ function formatFigure(figure: Spread | undefined): string {
   return figure === undefined ? '–' : formatNumber(figure.median);
 }
 
-function formatRatio(ratio: Spread | undefined): string {
+export function formatRatio(ratio: Spread | undefined): string {
   if (ratio === undefined) return '–';
   return `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`;
 }
 
 /** Three significant digits, or all of the whole ones. */
-function formatNumber(value: number): string {
+export function formatNumber(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
