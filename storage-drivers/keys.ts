@@ -11,5 +11,10 @@ const SEGMENT = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
  */
 export function isValidKey(key: string): boolean {
   if (key.length === 0 || key.length > MAX_KEY_LENGTH) return false;
-  return key.split('/').every((segment) => segment.length <= MAX_SEGMENT_LENGTH && SEGMENT.test(segment));
+  return key.split('/').every(isValidName);
+}
+
+/** Whether a key may have this name between two slashes. */
+export function isValidName(name: string): boolean {
+  return name.length <= MAX_SEGMENT_LENGTH && SEGMENT.test(name);
 }

@@ -19,6 +19,8 @@ import { isTag, type Tag } from './reference.ts';
 export interface TagNotes {
   /** Notes that the tag is about to point to the manifest, where that is kept; durable when it resolves. */
   noteMove(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>;
+  /** Whether moves are noted. */
+  areBegun(repository: RepositoryName): Promise<boolean>;
   /** Whether this process has noted what every tag points to. */
   areComplete(repository: RepositoryName): Promise<boolean>;
   /** Tags that were noted under the manifest: among them are all that point to it if the notes are complete. */
@@ -63,6 +65,7 @@ export function createTagNotes(driver: StorageDriver): TagNotes {
   }
 
   return {
+    areBegun: async (repository) => (await markOf(repository)) !== undefined,
     areComplete,
 
     async noteMove(repository, tag, digest) {

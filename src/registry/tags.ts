@@ -61,8 +61,8 @@ export interface TagsSettings {
   readonly few?: number;
 }
 
-/** Tags of which it is remembered that they point somewhere; an entry is some 200 bytes. */
-const REMEMBERED = 20_000;
+/** Tags of which it is remembered that they point somewhere; each takes some 80 bytes. */
+const REMEMBERED = 200_000;
 const FEW = 200;
 
 export function createTags(
@@ -73,7 +73,7 @@ export function createTags(
   // A store that is far away would ask more for the notes of each push than to look at all tags costs now and then.
   const notes = driver.sight === undefined ? undefined : createTagNotes(driver);
   const preparations = new Map<RepositoryName, Promise<void>>();
-  const seenPointing = new LRUCache<string, true>({ max: REMEMBERED });
+  const seenPointing = new LRUCache<RepositoryName, Set<Tag>>({ maxSize: REMEMBERED });
 
   async function resolve(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
     const link = await orAbsent(driver.read(tagCurrentLink(repository, tag)));
@@ -85,11 +85,12 @@ export function createTags(
    * point somewhere, a tag does as long as it is listed: whoever removes it removes its directory.
    */
   async function pointsSomewhere(repository: RepositoryName, tag: Tag): Promise<boolean> {
-    const key = tagCurrentLink(repository, tag);
-    if (seenPointing.has(key)) return true;
-    const link = await orAbsent(driver.stat(key));
+    const seen = seenPointing.get(repository);
+    if (seen?.has(tag)) return true;
+    const link = await orAbsent(driver.stat(tagCurrentLink(repository, tag)));
     if (link === undefined || link.size === 0) return false;
-    seenPointing.set(key, true);
+    const all = (seenPointing.get(repository) ?? new Set()).add(tag);
+    seenPointing.set(repository, all, { size: all.size });
     return true;
   }
 
@@ -147,6 +148,8 @@ export function createTags(
 
   async function areKnown(repository: RepositoryName): Promise<boolean> {
     if (notes === undefined || (await notes.areComplete(repository))) return true;
+    // There were many once; to count them again is to read all of their names.
+    if (await notes.areBegun(repository)) return false;
     return (await driver.list(tagsKey(repository), { limit: few + 1 })).length <= few;
   }
 
@@ -161,7 +164,7 @@ export function createTags(
   }
 
   async function remove(repository: RepositoryName, tag: Tag): Promise<void> {
-    seenPointing.delete(tagCurrentLink(repository, tag));
+    seenPointing.get(repository)?.delete(tag);
     await driver.delete(tagKey(repository, tag));
   }
 

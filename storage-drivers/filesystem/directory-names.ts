@@ -4,7 +4,7 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { StillThere } from '../driver.ts';
-import { isValidKey } from '../keys.ts';
+import { isValidName } from '../keys.ts';
 import { isAbsence } from './errors.ts';
 import type { Sight } from './sightings.ts';
 import { type NameKind, packNames, type SortedName, type SortedNames, sortNames } from './sorted-names.ts';
@@ -57,7 +57,7 @@ async function readNames(directory: string): Promise<SortedNames> {
   const names: SortedName[] = [];
   for (const entry of await readEntries(directory)) {
     const kind = kindOf(entry);
-    if (kind !== undefined && isValidKey(entry.name)) names.push({ name: entry.name, kind });
+    if (kind !== undefined && isValidName(entry.name)) names.push({ name: entry.name, kind });
   }
   return sortNames(names);
 }
