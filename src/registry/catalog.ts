@@ -38,7 +38,9 @@ export function createCatalog(driver: StorageDriver): Catalog {
   ): AsyncGenerator<RepositoryName> {
     const [first, ...rest] = after ?? [];
     // Not looked for in the list: it need not be there, nor be a name.
-    if (first !== undefined && isRepositoryName(first)) yield* walk(below(path, first), marks, rest);
+    if (first !== undefined && isRepositoryName(below(path, first))) {
+      yield* walk(below(path, first), marks, rest);
+    }
     let last = first;
     for (let limit = FIRST_STEP; ; limit *= 2) {
       const entries = await driver.list(keyOf(path), { limit, ...(last !== undefined && { after: last }) });
