@@ -77,7 +77,7 @@ export async function startEvents(
   const dropped = new Map<string, number>();
   let adopted: Queue[] = [];
   let own = await begin();
-  let beginning: Promise<void> | undefined;
+  let renewing: Promise<void> | undefined;
   const couriers: Courier[] = [];
   const postmen: Postman[] = [];
   const recorder = createRecorder({
@@ -97,11 +97,14 @@ export async function startEvents(
   }
 
   async function keep(events: readonly RegistryEvent[]): Promise<void> {
-    // Once more if it took so long that another server may have looked at the queue before they were in it.
+    let queue: Queue;
     do {
-      if (!ownership.isSure()) await beginAnew();
-      await own.append(events);
-    } while (!ownership.isSure());
+      if (!ownership.isSure() || !ownership.holds(own.id)) await renew();
+      queue = own;
+      await queue.append(events);
+      // It may have taken so long that another server looked at the queue before they were in it, and has it now.
+      if (!ownership.isSure()) await renew();
+    } while (!ownership.holds(queue.id));
     for (const endpoint of onKeep === undefined ? [] : endpoints) {
       onKeep?.(endpoint.name, events.filter((event) => wants(endpoint, event)).length);
     }
@@ -119,22 +122,18 @@ export async function startEvents(
     dropped.clear();
   }
 
-  /** Another server may have taken the queues over, and goes on with them. */
-  function beginAnew(): Promise<void> {
-    beginning ??= leaveAndBegin().finally(() => {
-      beginning = undefined;
+  function renew(): Promise<void> {
+    renewing ??= renewNow().finally(() => {
+      renewing = undefined;
     });
-    return beginning;
+    return renewing;
   }
 
-  async function leaveAndBegin(): Promise<void> {
-    for (const { id } of queues()) ownership.forget(id);
-    adopted = [];
-    own = await begin();
-  }
-
-  async function renew(): Promise<void> {
-    if (!(await ownership.renew())) await beginAnew();
+  /** What another server took over meanwhile, it goes on with. */
+  async function renewNow(): Promise<void> {
+    await ownership.renew();
+    adopted = adopted.filter(({ id }) => ownership.holds(id));
+    if (!ownership.holds(own.id)) own = await begin();
   }
 
   async function adoptAll(): Promise<void> {

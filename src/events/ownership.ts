@@ -9,10 +9,12 @@ export interface Ownership {
   /** Makes a queue this server's, and keeps it so by `renew`. */
   hold(queue: string): Promise<void>;
   /**
-   * Renews the signs, unless the queues may be somebody else's by now: resolves to whether they are this server's. Throws what the
-   * store throws.
+   * Renews the signs. After a silence so long that others may have taken queues over, those that somebody has are held no more.
+   * Throws what the store and the locks throw; then nothing is sure that was not.
    */
-  renew(): Promise<boolean>;
+  renew(): Promise<void>;
+  /** Whether the queue is this server's, as far as it knows. */
+  holds(queue: string): boolean;
   /** Whether nobody else can have taken this server's queues over by now. */
   isSure(): boolean;
   /** Takes over a queue that is nobody's any more; `undefined` if there is none, or if this server is not sure of its own. */
@@ -57,6 +59,16 @@ export function createOwnership(dependencies: OwnershipDependencies): Ownership 
     }
   }
 
+  /** Whether nobody has taken the queue over; it is signed anew then. */
+  function regain(queue: string): Promise<boolean> {
+    return locks.exclusive(lockOf(queue), async (lease) => {
+      if (serverIn(await readSign(queue)) !== server) return false;
+      await lease.confirm();
+      await sign(queue);
+      return true;
+    });
+  }
+
   async function sign(queue: string): Promise<void> {
     beat += 1;
     const content = Buffer.from(JSON.stringify({ server, beat }));
@@ -74,7 +86,7 @@ export function createOwnership(dependencies: OwnershipDependencies): Ownership 
 
   /** Of several that want it, only one finds the sign as it was. */
   function claim(queue: string): Promise<boolean> {
-    return locks.exclusive(`events:${queue}`, async (lease) => {
+    return locks.exclusive(lockOf(queue), async (lease) => {
       if ((await readSign(queue)) !== seen.get(queue)?.sign) return false;
       await lease.confirm();
       await sign(queue);
@@ -94,14 +106,17 @@ export function createOwnership(dependencies: OwnershipDependencies): Ownership 
     },
 
     async renew() {
-      if (!isSure()) return false;
       const startedAt = clock();
-      for (const queue of held) await sign(queue);
+      const wasSure = isSure();
+      for (const queue of held) {
+        if (wasSure) await sign(queue);
+        else if (!(await regain(queue))) held.delete(queue);
+      }
       renewedAt = startedAt;
-      return isSure();
     },
 
     isSure,
+    holds: (queue) => held.has(queue),
 
     async adopt() {
       if (!isSure()) return undefined;
@@ -120,4 +135,18 @@ export function createOwnership(dependencies: OwnershipDependencies): Ownership 
 
     forget: (queue) => void held.delete(queue),
   };
+}
+
+function lockOf(queue: string): string {
+  return `events:${queue}`;
+}
+
+/** The server that a sign is of. */
+function serverIn(sign: string): unknown {
+  try {
+    const found: unknown = JSON.parse(sign);
+    return typeof found === 'object' && found !== null ? Reflect.get(found, 'server') : undefined;
+  } catch {
+    return undefined;
+  }
 }

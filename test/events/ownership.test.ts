@@ -58,7 +58,7 @@ test('an owner is unsure long before somebody else may take its queue', async ()
   assert.equal(await two.adopt(), undefined);
 });
 
-test('an owner that was silent for long renews nothing, and takes nothing over, until it has begun anew', async () => {
+test('an owner that was silent for long leaves what another one took over, and takes nothing over before it knows', async () => {
   const { one, two, passWith, driver } = openServers();
   await one.hold(QUEUE);
   await driver.write(layout.eventPositions(QUEUE), Buffer.from('{}'));
@@ -66,14 +66,22 @@ test('an owner that was silent for long renews nothing, and takes nothing over, 
   await passWith(41_000, two);
   assert.equal(await two.adopt(), QUEUE);
   const sign = await driver.read(layout.eventOwner(QUEUE));
-  assert.equal(await one.renew(), false);
+  assert.equal(await one.adopt(), undefined);
+  await one.renew();
+  assert.deepEqual([one.isSure(), one.holds(QUEUE)], [true, false]);
   assert.deepEqual(await driver.read(layout.eventOwner(QUEUE)), sign);
   await two.releaseAll();
-  assert.equal(await one.adopt(), undefined);
-  one.forget(QUEUE);
-  await one.hold('00000000-0000-4000-8000-000000000002');
-  assert.equal(await one.renew(), true);
   assert.equal(await one.adopt(), QUEUE);
+});
+
+test('an owner that was silent for long keeps what nobody took over', async () => {
+  const { one, two, passWith } = openServers();
+  await one.hold(QUEUE);
+  await two.adopt();
+  await passWith(41_000, two);
+  await one.renew();
+  assert.deepEqual([one.isSure(), one.holds(QUEUE)], [true, true]);
+  assert.equal(await two.adopt(), undefined, 'it shows signs of life again');
 });
 
 test('a queue that was given back is taken over at once', async () => {

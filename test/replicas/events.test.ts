@@ -3,16 +3,21 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EventSink, type SunkEvent, startSink } from '../support/event-sink.ts';
+import { inReverse } from '../support/processes.ts';
 import { type Replicas, startReplicas } from '../support/replicas.ts';
+import { startS3Store } from '../support/s3-store.ts';
 import { makeImage } from '../support/sample-image.ts';
 import { freePort } from '../support/service.ts';
-import { type SharedStoreKind, sharedStores } from '../support/shared-store.ts';
+import { bucketOf, sharedStores, whyNoS3Replicas } from '../support/shared-store.ts';
 import { insistOnPush } from './patient-client.ts';
 
 const REPOSITORIES = ['team/one', 'team/two', 'team/three'];
 const TAGS_AT_A_TIME = 4;
 /** The queue of a dead replica is taken over within a minute; only what hangs takes as long as this. */
 const PATIENCE_MS = 180_000;
+
+/** After this a server takes no queue for its own that it could not sign. */
+const LONGER_THAN_SURE_MS = 21_000;
 
 /** Tags that were acknowledged, by repository, in the order of their pushes. */
 type Pushed = ReadonlyMap<string, string[]>;
@@ -34,7 +39,7 @@ describe('events of replicas', { concurrency: true }, () => {
     test(`over ${store.name} the events of a replica that is killed are told by the other one`, {
       skip: store.skip,
     }, async (t) => {
-      const scene = await openScene(t, store);
+      const scene = await openScene(t, await store.open(t));
       const sink = await scene.receive();
       await scene.push();
       await everythingArrives(scene);
@@ -51,7 +56,7 @@ describe('events of replicas', { concurrency: true }, () => {
     test(`over ${store.name} the events of replicas that are all killed are told by their successors`, {
       skip: store.skip,
     }, async (t) => {
-      const scene = await openScene(t, store);
+      const scene = await openScene(t, await store.open(t));
       await scene.push();
       for (const replica of [0, 1]) await scene.replicas.kill(replica);
       for (const replica of [0, 1]) await scene.replicas.revive(replica);
@@ -64,7 +69,7 @@ describe('events of replicas', { concurrency: true }, () => {
     test(`over ${store.name} a replica that stood still for long neither loses events nor holds others up`, {
       skip: store.skip,
     }, async (t) => {
-      const scene = await openScene(t, store);
+      const scene = await openScene(t, await store.open(t));
       const { pid } = scene.replicas.service(0);
       await scene.push();
       process.kill(pid, 'SIGSTOP');
@@ -81,13 +86,28 @@ describe('events of replicas', { concurrency: true }, () => {
       assertInOrder(scene);
     });
   }
+
+  test('a bucket that is away for longer than signs of life last costs no event', {
+    skip: whyNoS3Replicas,
+  }, async (t) => {
+    const store = await startS3Store(inReverse(t));
+    const scene = await openScene(t, await bucketOf(store));
+    await scene.push();
+    await store.killGateway();
+    await sleep(LONGER_THAN_SURE_MS);
+    await store.reviveGateway();
+    await scene.push();
+    await scene.receive();
+    await everythingArrives(scene);
+    assertInOrder(scene);
+  });
 });
 
-async function openScene(t: TestContext, store: SharedStoreKind): Promise<Scene> {
+async function openScene(t: TestContext, storage: object): Promise<Scene> {
   const port = await freePort();
   const endpoint = { name: 'sink', url: `http://127.0.0.1:${port}/`, timeout: '5s', backoff: '100ms' };
   const replicas = await startReplicas(t, {
-    storage: await store.open(t),
+    storage,
     configuration: { notifications: { durability: 'strict', endpoints: [endpoint] } },
   });
   const sinks: EventSink[] = [];
