@@ -5,12 +5,15 @@ import { patterns } from './patterns.ts';
 import { type S3Settings, s3Schema } from './s3.ts';
 import { countOrDefault, duration, flag, positiveTimer, text } from './scalars.ts';
 
+/** Whether pushes wait for the disk. */
+type Durability = 'strict' | 'relaxed';
+
 const HOUR = 3_600_000;
 const DEFAULT_ROOT_DIRECTORY = '/var/lib/registry';
 
 /** The storage driver that was chosen, and its parameters. That of S3 takes the choice as it is. */
 export type StorageDriverChoice =
-  | { readonly name: 'filesystem'; readonly rootdirectory: string }
+  | { readonly name: 'filesystem'; readonly rootdirectory: string; readonly durability: Durability }
   | ({ readonly name: 's3' } & S3Settings)
   | { readonly name: 'inmemory' };
 
@@ -22,6 +25,12 @@ export const storageSchema = z
         rootdirectory: text('the path of a directory')
           .default(DEFAULT_ROOT_DIRECTORY)
           .describe('The directory that everything is kept under.'),
+        durability: z
+          .enum(['strict', 'relaxed'])
+          .default('strict')
+          .describe(
+            'strict: what was answered is on the disk. relaxed: many times as fast, and a power cut may take what was pushed in the last seconds before it.',
+          ),
       })
       .optional()
       .describe('Keeps everything in a directory. The driver that is used when none is named.'),
@@ -101,7 +110,7 @@ function checkDrivers(storage: Readonly<Record<string, unknown>>, context: z.Ref
 }
 
 interface DriverSections {
-  readonly filesystem: { readonly rootdirectory: string } | undefined;
+  readonly filesystem: { readonly rootdirectory: string; readonly durability: Durability } | undefined;
   readonly s3: S3Settings | undefined;
   readonly inmemory: object | undefined;
 }
@@ -109,5 +118,5 @@ interface DriverSections {
 function chooseDriver({ filesystem, s3, inmemory }: DriverSections): StorageDriverChoice {
   if (inmemory !== undefined) return { name: 'inmemory' };
   if (s3 !== undefined) return { name: 's3', ...s3 };
-  return { name: 'filesystem', rootdirectory: filesystem?.rootdirectory ?? DEFAULT_ROOT_DIRECTORY };
+  return { name: 'filesystem', rootdirectory: DEFAULT_ROOT_DIRECTORY, durability: 'strict', ...filesystem };
 }

@@ -12,7 +12,7 @@ export class NoSharedStorageError extends Error {
 export function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
   if (choice.name === 'inmemory') return drivers.memory();
   if (choice.name === 's3') return drivers.s3(choice);
-  return drivers.filesystem({ rootDirectory: choice.rootdirectory });
+  return drivers.filesystem({ rootDirectory: choice.rootdirectory, durability: choice.durability });
 }
 
 /** For a command beside a server. Throws NoSharedStorageError if it could not reach the storage of one. */

@@ -70,6 +70,16 @@ export interface WriteOptions {
   readonly durable?: boolean;
   /** A short ASCII text to be kept with the object, for stores that can. */
   readonly seal?: string;
+  /**
+   * What has to be durable before anybody may see the object, such as what it refers to. A driver may prepare the write meanwhile.
+   * The write fails if this does, with an error of its own: whoever made the promise handles it.
+   */
+  readonly after?: Promise<unknown>;
+  /**
+   * Nobody reads the object before the write resolves, and a torn one is as good as none: one that a crash left half-written may be
+   * found there then.
+   */
+  readonly fresh?: boolean;
 }
 
 export interface DeleteOptions {

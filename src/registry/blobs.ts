@@ -1,6 +1,7 @@
 // Blobs as a repository sees them. A repository is a wall: a blob is readable only where it was pushed or mounted, and
 // that is said by a link. Content is stored once, however many repositories link to it.
 import type { ByteRange, ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
+import { allEnded } from './all-ended.ts';
 import type { Catalog } from './catalog.ts';
 import { type Content, type ContentStat, orAbsent } from './content.ts';
 import type { Digest } from './digest.ts';
@@ -67,8 +68,13 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     return target === undefined ? undefined : content.find(target);
   }
 
-  async function link(repository: RepositoryName, digest: Digest, target: Digest): Promise<void> {
-    await driver.write(layerLink(repository, digest), linkContent(target));
+  async function link(
+    repository: RepositoryName,
+    digest: Digest,
+    target: Digest,
+    after?: Promise<unknown>,
+  ): Promise<void> {
+    await driver.write(layerLink(repository, digest), linkContent(target), { ...(after && { after }) });
   }
 
   async function linkFrom(
@@ -122,8 +128,9 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     },
 
     async admit(repository, digest, write) {
-      await content.admit(write, digest);
-      await link(repository, digest, digest);
+      // The link is on the disk already when its bytes are, and is seen only then.
+      const kept = content.admit(write, digest);
+      await allEnded(kept, link(repository, digest, digest, kept));
     },
 
     async mount(repository, digest, from, mayReadFrom = () => true) {

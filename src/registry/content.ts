@@ -57,6 +57,8 @@ export class ContentDamaged extends Error {
 
 /** From this length on, in bytes, a client would wait too long for its first byte until everything is hashed. */
 const HASHED_ON_THE_WAY = 16 * 1024 * 1024;
+/** From this length on, in bytes, it is noted in the store that content was seen to match. */
+const NOTED_FROM = 64 * 1024;
 /** Digests whose state is remembered; an entry is some 200 bytes. */
 const REMEMBERED = 20_000;
 
@@ -68,12 +70,15 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
   const examinations = new Map<string, Promise<boolean>>();
 
   /** Whether it is whole, as far as that is known already. */
-  async function knownWhole(digest: Digest, { version, seal }: ObjectStat): Promise<boolean | undefined> {
+  async function knownWhole(
+    digest: Digest,
+    { version, seal, size }: ObjectStat,
+  ): Promise<boolean | undefined> {
     if (seal === digest) return true;
     const verdict = verdicts.get(digest);
     asked?.(verdict?.version === version);
     if (verdict?.version === version) return verdict.whole;
-    if ((await notedVersion(digest)) !== version) return undefined;
+    if (size < NOTED_FROM || (await notedVersion(digest)) !== version) return undefined;
     verdicts.set(digest, { version, whole: true });
     return true;
   }
@@ -81,12 +86,12 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
   async function isWhole(digest: Digest, stat: ObjectStat): Promise<boolean> {
     const known = await knownWhole(digest, stat);
     if (known !== undefined) return known;
-    return conclude(digest, stat.version, await examine(digest, stat.version));
+    return conclude(digest, stat, await examine(digest, stat.version));
   }
 
-  async function conclude(digest: Digest, version: string, whole: boolean): Promise<boolean> {
-    if (whole) await noteWhole(digest, version);
-    else verdicts.set(digest, { version, whole });
+  async function conclude(digest: Digest, stat: ObjectStat, whole: boolean): Promise<boolean> {
+    if (whole) await noteWhole(digest, stat);
+    else verdicts.set(digest, { version: stat.version, whole });
     return whole;
   }
 
@@ -96,15 +101,15 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
   }
 
   /** The same bytes, of which the last ones wait until all of them were seen to be right. */
-  async function* hashing(digest: Digest, { version, content }: ObjectReader): AsyncGenerator<Uint8Array> {
+  async function* hashing(digest: Digest, reader: ObjectReader): AsyncGenerator<Uint8Array> {
     const digester = createDigester(algorithmOf(digest));
     let held: Uint8Array | undefined;
-    for await (const chunk of content) {
+    for await (const chunk of reader.content) {
       if (held !== undefined) yield held;
       digester.update(chunk);
       held = Uint8Array.from(chunk);
     }
-    const whole = await conclude(digest, version, digester.digest() === digest);
+    const whole = await conclude(digest, reader, digester.digest() === digest);
     if (!whole) throw new ContentDamaged(`the store has other bytes under ${digest}`);
     if (held !== undefined) yield held;
   }
@@ -130,8 +135,9 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
   }
 
   /** A note that cannot be written costs another look later, and must not fail a pull on a full disk. */
-  async function noteWhole(digest: Digest, version: string): Promise<void> {
+  async function noteWhole(digest: Digest, { version, size }: ObjectStat): Promise<void> {
     verdicts.set(digest, { version, whole: true });
+    if (size < NOTED_FROM) return;
     const note = driver.write(blobVerdict(digest), Buffer.from(version, 'latin1'), { durable: false });
     await note.catch(() => failed?.());
   }
@@ -139,7 +145,7 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
   /** Notes content that was just stored. */
   async function noteStored(digest: Digest): Promise<void> {
     const stat = await orAbsent(driver.stat(blobData(digest)));
-    if (stat !== undefined) await noteWhole(digest, stat.version);
+    if (stat !== undefined) await noteWhole(digest, stat);
   }
 
   async function find(digest: Digest): Promise<ContentStat | undefined> {

@@ -1,4 +1,5 @@
 // Manifests of a repository: pulled, pushed, tagged, deleted (distribution-spec end-3, end-7, end-9).
+import { allEnded } from './all-ended.ts';
 import type { DeletedManifests } from './deleted-manifests.ts';
 import type { Digest } from './digest.ts';
 import { algorithmOf, CANONICAL_ALGORITHM, digestOf } from './digest.ts';
@@ -148,10 +149,11 @@ export function createManifests(dependencies: ManifestsDependencies): Manifests 
             ...(whyNotMove && { whyNotMove }),
             ...(precondition && reference.kind === 'tag' && { precondition }),
           });
-          const pushed = await keep(repository, digest, bytes, manifest);
-          for (const held of leases) await held.confirm();
-          for (const tag of names) await tags.point(repository, tag, digest);
-          return pushed;
+          const kept = keep(repository, digest, bytes, manifest);
+          // The links of the tags are on the disk already when the manifest is, and are seen only then.
+          const mayPoint = kept.then(() => Promise.all(leases.map((held) => held.confirm())));
+          await allEnded(mayPoint, ...names.map((tag) => tags.point(repository, tag, digest, mayPoint)));
+          return kept;
         });
       };
       for (;;) {

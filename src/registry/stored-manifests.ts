@@ -1,6 +1,7 @@
 // Manifests as they are kept: bytes under a digest, linked into repositories. What is read here was checked byte by byte.
 import { LRUCache } from 'lru-cache';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { allEnded } from './all-ended.ts';
 import type { Content } from './content.ts';
 import type { Digest } from './digest.ts';
 import { linkContent, revisionLink } from './layout.ts';
@@ -25,7 +26,7 @@ export interface StoredManifests {
   findTagged(repository: RepositoryName, tag: string): Promise<StoredManifest | undefined>;
   /** Whether the repository has the manifest. Does not read it. */
   has(repository: RepositoryName, digest: Digest): Promise<boolean>;
-  /** Keeps a manifest and makes it one of the repository, in this order. */
+  /** Keeps a manifest and makes it one of the repository, seen in this order. */
   keep(repository: RepositoryName, digest: Digest, bytes: Uint8Array): Promise<void>;
   /** Takes the manifest away from the repository. */
   unlink(repository: RepositoryName, digest: Digest): Promise<void>;
@@ -61,8 +62,9 @@ export function createStoredManifests(driver: StorageDriver, content: Content, t
     },
 
     async keep(repository, digest, bytes) {
-      await content.put(digest, bytes);
-      await driver.write(revisionLink(repository, digest), linkContent(digest));
+      const kept = content.put(digest, bytes);
+      const linked = driver.write(revisionLink(repository, digest), linkContent(digest), { after: kept });
+      await allEnded(kept, linked);
     },
 
     async unlink(repository, digest) {

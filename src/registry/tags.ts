@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { ListEntry, StorageDriver } from '../../storage-drivers/driver.ts';
+import { allEnded } from './all-ended.ts';
 import { orAbsent } from './content.ts';
 import type { DeletedManifests } from './deleted-manifests.ts';
 import type { Digest } from './digest.ts';
@@ -25,8 +26,8 @@ export interface TagPage {
 export interface Tags {
   /** What the tag points to; `undefined` if there is no such tag. */
   resolve(repository: RepositoryName, tag: Tag): Promise<Digest | undefined>;
-  /** Points the tag to a manifest, in one step. */
-  point(repository: RepositoryName, tag: Tag, digest: Digest): Promise<void>;
+  /** Points the tag to a manifest, in one step, when `after` has resolved. Fails if that does. */
+  point(repository: RepositoryName, tag: Tag, digest: Digest, after?: Promise<unknown>): Promise<void>;
   /** Tags after the given one, sorted bytewise; all of them without a limit. */
   page(repository: RepositoryName, limit?: number, after?: string): Promise<TagPage>;
   /** Removes the tag and nothing else. */
@@ -172,13 +173,14 @@ export function createTags(
     resolve,
     remove,
 
-    async point(repository, tag, digest) {
+    async point(repository, tag, digest, after = Promise.resolve()) {
       // The order of the `registry` image. A crash in between leaves a tag that points nowhere: see pointsSomewhere.
-      await Promise.all([
-        driver.write(tagIndexLink(repository, tag, digest), linkContent(digest)),
-        notes?.noteMove(repository, tag, digest),
-      ]);
-      await driver.write(tagCurrentLink(repository, tag), linkContent(digest));
+      const indexed = driver.write(tagIndexLink(repository, tag, digest), linkContent(digest), { after });
+      const noted = notes?.noteMove(repository, tag, digest);
+      const pointed = driver.write(tagCurrentLink(repository, tag), linkContent(digest), {
+        after: Promise.all([indexed, noted]),
+      });
+      await allEnded(indexed, Promise.resolve(noted), pointed);
     },
 
     async page(repository, limit, after) {

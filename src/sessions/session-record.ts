@@ -70,13 +70,17 @@ export function progressOf(
   };
 }
 
-/** Writes when an upload began, durably: RFC 3339 in UTC with seconds, as the `registry` image writes and reads it. */
-export async function writeStartedAt(
-  driver: StorageDriver,
-  { repository, id, startedAt }: UploadSession,
-): Promise<void> {
-  const text = startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
-  await driver.write(uploadStartedAt(repository, id), Buffer.from(text));
+/** When an upload began: RFC 3339 in UTC with seconds, as the `registry` image writes and reads it. */
+export function startedAtText({ startedAt }: Pick<UploadSession, 'startedAt'>): string {
+  return startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+/** Writes when an upload began, durably. */
+export async function writeStartedAt(driver: StorageDriver, session: UploadSession): Promise<void> {
+  const { repository, id } = session;
+  const text = startedAtText(session);
+  // A torn start is none, and nobody asks for it before it is written: it need not be written aside first.
+  await driver.write(uploadStartedAt(repository, id), Buffer.from(text), { fresh: true });
 }
 
 /** When an upload began; `undefined` if there is none, or its file is torn. */

@@ -2,15 +2,24 @@
 // or in the `registry` image.
 //
 // A session without a byte is kept in memory: to begin it anew costs its client nothing. With its first bytes it is written
-// down. Where the store does not show the bytes so far, nobody else can add to them, and what is remembered here holds.
+// down. Where the store does not show the bytes so far, nobody else can add to them, and what is remembered here holds. Where it
+// shows them, it holds as long as they are the same object; the digest so far of few bytes is not written down at all, since
+// whoever does not remember it has it again at once.
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
-import { upload, uploadData, uploadState } from '../registry/layout.ts';
+import { upload, uploadData, uploadStartedAt, uploadState } from '../registry/layout.ts';
 import type { RepositoryName } from '../registry/name.ts';
 import type { SessionId, UploadSession, UploadSessions } from '../registry/sessions.ts';
-import { formatNote, parseNote, progressOf, readStartedAt, writeStartedAt } from './session-record.ts';
+import {
+  formatNote,
+  parseNote,
+  progressOf,
+  readStartedAt,
+  startedAtText,
+  writeStartedAt,
+} from './session-record.ts';
 
 export interface StorageSessions extends UploadSessions {
   /** Writes down what was only in memory, so that the next process finds it. */
@@ -24,6 +33,10 @@ const MOST_REMEMBERED = 32 * 1024 * 1024;
 /** Bytes of an upload that its note holds: one object is written and removed then, instead of two. */
 const MOST_HELD = 64 * 1024;
 const WRITTEN_AT_ONCE = 16;
+/** Sessions whose bytes the store shows, and whose digest so far is remembered. */
+const MOST_SEEN = 10_000;
+/** Bytes that are read again within a few milliseconds where nobody remembers their digest. */
+const NOTED_FROM = 4 * 1024 * 1024;
 
 export function createStorageSessions(driver: StorageDriver): StorageSessions {
   const begun = new Map<SessionId, UploadSession>();
@@ -32,9 +45,44 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     sizeCalculation: ({ length }) => length,
   });
 
+  /** Starts that are being written down. */
+  const starting = new Map<SessionId, Promise<void>>();
+  const seen = new LRUCache<SessionId, Seen>({ max: MOST_SEEN });
+
   async function writeDown(session: UploadSession): Promise<void> {
     await writeStartedAt(driver, session);
     begun.delete(session.id);
+  }
+
+  async function finishStart(id: SessionId): Promise<void> {
+    const start = starting.get(id);
+    starting.delete(id);
+    await start;
+  }
+
+  /** What is remembered of a session whose bytes the store shows, if its start and its bytes are still there as they were. */
+  async function findSeen(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined> {
+    const { session, version } = seen.get(id) ?? {};
+    if (session?.repository !== repository) return undefined;
+    const [start, data] = await Promise.all([
+      orAbsent(driver.stat(uploadStartedAt(repository, id))),
+      orAbsent(driver.stat(uploadData(repository, id))),
+    ]);
+    if (start?.size === startedAtText(session).length && data?.version === version) return session;
+    seen.delete(id);
+    return undefined;
+  }
+
+  /** In place, what is noted may be lost with a power cut: that costs reading the upload once more. */
+  async function saveInPlace(session: UploadSession): Promise<void> {
+    const { id, repository, write } = session;
+    await finishStart(id);
+    if (write.size >= NOTED_FROM) {
+      await driver.write(uploadState(repository, id), Buffer.from(formatNote(session)), { durable: false });
+    }
+    const data = await orAbsent(driver.stat(uploadData(repository, id)));
+    if (data?.size === write.size) seen.set(id, { session, version: data.version });
+    else seen.delete(id);
   }
 
   async function load(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined> {
@@ -64,31 +112,36 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     async find(repository, id) {
       const session = begun.get(id) ?? known.get(id)?.session;
       if (session?.repository === repository) return session;
-      return load(repository, id);
+      return (await findSeen(repository, id)) ?? load(repository, id);
     },
 
     async claim(session) {
-      // From here on there may be bytes, which somebody else can only go on with if they belong to a session.
-      if (driver.stagesInPlace && begun.has(session.id)) await writeDown(session);
+      // From here on there may be bytes, which somebody else can only go on with if they belong to a session. Neither is
+      // promised before `save`, so they may come to the disk at the same time.
+      if (!driver.stagesInPlace || !begun.has(session.id)) return;
+      const start = starting.get(session.id) ?? writeDown(session);
+      start.catch(() => undefined);
+      starting.set(session.id, start);
     },
 
     async save(session) {
+      if (driver.stagesInPlace) return saveInPlace(session);
       const { id, repository } = session;
-      // In place it may be lost with a power cut: that costs reading the upload once more.
-      const options = { durable: driver.stagesInPlace !== true };
       const note = Buffer.from(formatNote(session));
-      await driver.write(uploadState(repository, id), note, options);
-      if (driver.stagesInPlace) return;
+      await driver.write(uploadState(repository, id), note);
       const hasOnlyNote = begun.delete(id) || known.get(id)?.hasOnlyNote === true;
       known.set(id, { session, hasOnlyNote, length: note.length });
     },
 
     async remove({ repository, id }) {
       const hasOnlyNote = known.get(id)?.hasOnlyNote === true;
+      const size = seen.get(id)?.session.write.size;
       begun.delete(id);
       known.delete(id);
+      seen.delete(id);
       // What a power cut brings back is purged like any upload that nobody finishes.
       if (!hasOnlyNote) await driver.delete(upload(repository, id), { durable: false });
+      if (size !== undefined && size < NOTED_FROM) return;
       await driver.delete(uploadState(repository, id), { durable: false, alone: true });
     },
 
@@ -96,6 +149,12 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       await pMap(begun.values(), writeDown, { concurrency: WRITTEN_AT_ONCE });
     },
   };
+}
+
+interface Seen {
+  readonly session: UploadSession;
+  /** Of its bytes. */
+  readonly version: string;
 }
 
 interface Known {

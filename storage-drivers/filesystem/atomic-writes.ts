@@ -1,37 +1,76 @@
 // Makes small objects: written aside, put on disk, and only then moved to their place.
-import { open, rename, unlink } from 'node:fs/promises';
+import { closeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { WriteOptions } from '../driver.ts';
+import { allEnded } from './all-ended.ts';
+import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
+import { errorCode } from './errors.ts';
+import type { Syncs } from './syncs.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface AtomicWrites {
-  /** Makes or replaces the file. Without `durable` nothing waits for the disk. Throws system errors. */
-  write(path: string, content: Uint8Array, durable: boolean): Promise<void>;
+  /** Makes or replaces the file. Throws system errors, and what `after` throws. */
+  write(
+    path: string,
+    content: Uint8Array,
+    options: Pick<WriteOptions, 'durable' | 'after' | 'fresh'>,
+  ): Promise<void>;
 }
 
-export function createAtomicWrites(workspace: Workspace, directories: DurableDirectories): AtomicWrites {
+export interface AtomicWritesDependencies {
+  readonly disk: DiskThread;
+  readonly syncs: Syncs;
+  readonly workspace: Workspace;
+  readonly directories: DurableDirectories;
+}
+
+export function createAtomicWrites(dependencies: AtomicWritesDependencies): AtomicWrites {
+  const { disk, syncs, workspace, directories } = dependencies;
+
   return {
-    async write(path, content, durable) {
+    async write(path, content, { durable = true, after, fresh = false }) {
+      const synced = durable && syncs.wanted;
+      if (fresh && (await createInPlace(path, content, synced))) return;
       const temporary = workspace.temporaryFile();
+      if (!synced) {
+        await after;
+        await disk.run('put', temporary, path, content);
+        return;
+      }
       try {
-        await directories.within(workspace.incoming, () => createFile(temporary, content, durable));
-        await directories.within(dirname(path), () => rename(temporary, path));
+        await create(temporary, content);
+        await after;
+        await disk.run('move', temporary, path);
       } catch (error) {
         // The first error says what is wrong. If the file stays, the next start finds it.
-        await unlink(temporary).catch(() => undefined);
+        await disk.run('unlink', temporary).catch(() => undefined);
         throw error;
       }
-      if (durable) await directories.settle(dirname(path));
+      await directories.settle(dirname(path));
     },
   };
-}
 
-async function createFile(path: string, content: Uint8Array, durable: boolean): Promise<void> {
-  const handle = await open(path, 'wx');
-  try {
-    await handle.writeFile(content);
-    if (durable) await handle.sync();
-  } finally {
-    await handle.close();
+  /** Nobody looks yet, so its bytes and its name are brought to the disk at the same time. False if there is a file already. */
+  async function createInPlace(path: string, content: Uint8Array, synced: boolean): Promise<boolean> {
+    try {
+      if (synced) await create(path, content, () => directories.settle(dirname(path)));
+      else await disk.run('create', path, content, false);
+      return true;
+    } catch (error) {
+      if (errorCode(error) === 'EEXIST') return false;
+      await disk.run('unlink', path).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async function create(path: string, content: Uint8Array, meanwhile = async () => {}): Promise<void> {
+    const file = await disk.run('create', path, content, true);
+    if (file === undefined) throw new Error('the file was not left open');
+    try {
+      await allEnded(syncs.all(file), meanwhile());
+    } finally {
+      closeSync(file);
+    }
   }
 }

@@ -1,5 +1,6 @@
 // Syncs a file while more bytes are still coming in for it.
 import type { FileHandle } from 'node:fs/promises';
+import type { Syncs } from './syncs.ts';
 
 /** Bytes after which the disk is set to work while more come in, instead of all at the end. */
 const SYNC_AFTER = 16 * 1024 * 1024;
@@ -12,16 +13,16 @@ export interface BackgroundSyncs {
 }
 
 /** At most one sync at a time: another one would wait for the first. */
-export function createBackgroundSyncs(handle: FileHandle): BackgroundSyncs {
+export function createBackgroundSyncs(handle: FileHandle, syncs: Syncs): BackgroundSyncs {
   let synced = 0;
   let running: Promise<void> | undefined;
   let failure: unknown;
   return {
     wrote(total) {
-      if (running !== undefined || total - synced < SYNC_AFTER) return;
+      if (!syncs.wanted || running !== undefined || total - synced < SYNC_AFTER) return;
       synced = total;
-      running = handle
-        .datasync()
+      running = syncs
+        .data(handle.fd)
         .catch((error: unknown) => {
           failure ??= error;
         })

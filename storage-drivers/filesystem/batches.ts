@@ -1,6 +1,7 @@
 // Writes a stream of small chunks to a file in few large calls, each of which runs while the next batch is gathered.
 import type { FileHandle } from 'node:fs/promises';
 import { createBackgroundSyncs } from './background-syncs.ts';
+import type { Syncs } from './syncs.ts';
 
 const BATCH_LENGTH = 1024 * 1024;
 /** What a batch has to reach while the budget is used up. */
@@ -22,7 +23,7 @@ export type WriteInBatches = (
 ) => Promise<number>;
 
 /** The batches of a writer become small when it has many writes at the same time, so that their memory does not add up. */
-export function createBatchWriter(): WriteInBatches {
+export function createBatchWriter(fileSyncs: Syncs): WriteInBatches {
   let held = 0;
 
   return async function writeInBatches(handle, position, content) {
@@ -30,7 +31,7 @@ export function createBatchWriter(): WriteInBatches {
     let batch: Uint8Array[] = [];
     let batchLength = 0;
     let underWay: Promise<void> = Promise.resolve();
-    const syncs = createBackgroundSyncs(handle);
+    const syncs = createBackgroundSyncs(handle, fileSyncs);
     try {
       for await (const chunk of content) {
         if (chunk.length === 0) continue;

@@ -1,7 +1,7 @@
 // Takes objects and whole trees away, each in one step.
-import { lstat, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
+import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { isAbsence } from './errors.ts';
 import { discard, type Workspace } from './workspace.ts';
@@ -9,28 +9,33 @@ import { discard, type Workspace } from './workspace.ts';
 /** Removes the file or the directory with all that is in it; when durable, also directories above that are empty then. */
 export type Delete = (path: string, durable: boolean) => Promise<void>;
 
-export function createDeletion(workspace: Workspace, directories: DurableDirectories): Delete {
+export function createDeletion(
+  disk: DiskThread,
+  workspace: Workspace,
+  directories: DurableDirectories,
+): Delete {
   return async function remove(path, durable) {
     const trashed = await takeAway(path);
-    // What need not last need not be tidy either: the next upload makes the same directories again, and syncs them.
-    if (durable) await directories.prune(dirname(path));
+    const emptied = trashed === undefined ? Promise.resolve() : empty(trashed);
+    // It is out of sight: what need not last need not be waited for, and not be tidy either. The next upload makes the same
+    // directories again, and syncs them.
+    if (!durable) return;
+    await directories.prune(dirname(path));
     // Also when nothing was there: the deletion before this one may have failed just here.
-    await allEnded(
-      trashed === undefined ? Promise.resolve() : discard(trashed),
-      durable ? directories.settle(dirname(path)) : Promise.resolve(),
-    );
+    await allEnded(emptied, directories.settle(dirname(path)));
   };
 
-  /** Resolves to where the tree is now, if it was one. */
+  /** What cannot be removed now is left to the next start. */
+  async function empty(trashed: string): Promise<void> {
+    const isEmpty = await disk.run('empty', trashed).catch(() => true);
+    if (!isEmpty) await discard(trashed);
+  }
+
+  /** Resolves to where the tree is now, if it was one that is not gone yet. */
   async function takeAway(path: string): Promise<string | undefined> {
+    const trashed = workspace.trashedDirectory();
     try {
-      if (!(await lstat(path)).isDirectory()) {
-        await unlink(path);
-        return undefined;
-      }
-      const trashed = workspace.trashedDirectory();
-      await directories.within(workspace.trash, () => rename(path, trashed));
-      return trashed;
+      return (await disk.run('remove', path, trashed)) ? trashed : undefined;
     } catch (error) {
       if (isAbsence(error)) return undefined;
       throw error;

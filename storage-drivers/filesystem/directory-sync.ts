@@ -1,7 +1,9 @@
 // Puts directories on disk, many callers at once with one fsync (group commit).
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { DiskThread } from './disk-thread.ts';
 import { errorCode, isAbsence } from './errors.ts';
+import type { Syncs } from './syncs.ts';
 
 /** Filesystems that cannot sync a directory say so; they keep its entries safe in another way, or not at all. */
 const NOT_SUPPORTED: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
@@ -16,7 +18,9 @@ const OPEN_PAUSE_MS = 50;
 export type SyncDirectory = (directory: string) => Promise<string | undefined>;
 
 interface Round {
-  readonly ended: Promise<unknown>;
+  readonly result: Promise<string | undefined>;
+  /** What comes from now on may be missed by it. */
+  hasBegun: boolean;
   next: Promise<string | undefined> | undefined;
 }
 
@@ -24,59 +28,60 @@ interface Round {
  * A call that comes while the directory is being synced may have missed that sync, so it waits for the next one; all calls
  * that wait share it.
  */
-export function createDirectorySync(): SyncDirectory {
+export function createDirectorySync(disk: DiskThread, syncs: Syncs): SyncDirectory {
   const rounds = new Map<string, Round>();
 
   return async function sync(directory) {
     const round = rounds.get(directory);
     if (round === undefined) return begin(directory);
-    round.next ??= round.ended.then(() => begin(directory));
+    if (!round.hasBegun) return round.result;
+    round.next ??= round.result.then(
+      () => begin(directory),
+      () => begin(directory),
+    );
     return round.next;
   };
 
   function begin(directory: string): Promise<string | undefined> {
-    const result = syncOnce(directory);
-    const round: Round = { ended: Promise.allSettled([result]), next: undefined };
+    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
+    const round: Round = { result: promise, hasBegun: false, next: undefined };
     rounds.set(directory, round);
-    round.ended.then(() => {
-      if (round.next === undefined) rounds.delete(directory);
-    });
-    return result;
+    syncOnce(directory, round)
+      .finally(() => {
+        if (round.next === undefined) rounds.delete(directory);
+      })
+      .then(resolve, reject);
+    return promise;
   }
-}
 
-/** Names a directory for as long as it exists: an inode's number is given out again, but hardly with the same birth. */
-export function directoryIdentity(stat: { dev: bigint; ino: bigint; birthtimeNs: bigint }): string {
-  return `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
-}
-
-async function syncOnce(directory: string): Promise<string | undefined> {
-  const handle = await openDirectory(directory);
-  if (handle === undefined) return undefined;
-  try {
-    const identity = directoryIdentity(await handle.stat({ bigint: true }));
-    await handle.sync().catch((error: unknown) => {
-      if (!NOT_SUPPORTED.has(errorCode(error))) throw error;
-    });
-    return identity;
-  } finally {
-    await handle.close();
-  }
-}
-
-/**
- * Waits a second for a free file descriptor: the rename that this sync is for has been done, so that failing here would
- * leave the caller with an object that is seen but was not acknowledged.
- */
-async function openDirectory(directory: string): Promise<FileHandle | undefined> {
-  for (let attempt = 1; ; attempt += 1) {
+  async function syncOnce(directory: string, round: Round): Promise<string | undefined> {
+    const opened = await openDirectory(directory);
+    if (opened === undefined) return undefined;
     try {
-      return await open(directory, 'r');
-    } catch (error) {
-      if (isAbsence(error)) return undefined;
-      const code = errorCode(error);
-      if ((code !== 'EMFILE' && code !== 'ENFILE') || attempt === OPEN_ATTEMPTS) throw error;
+      round.hasBegun = true;
+      await syncs.all(opened.file).catch((error: unknown) => {
+        if (!NOT_SUPPORTED.has(errorCode(error))) throw error;
+      });
+      return opened.identity;
+    } finally {
+      closeSync(opened.file);
     }
-    await sleep(OPEN_PAUSE_MS);
+  }
+
+  /**
+   * Waits a second for a free file descriptor: the rename that this sync is for has been done, so that failing here would
+   * leave the caller with an object that is seen but was not acknowledged.
+   */
+  async function openDirectory(directory: string) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await disk.run('openDirectory', directory);
+      } catch (error) {
+        if (isAbsence(error)) return undefined;
+        const code = errorCode(error);
+        if ((code !== 'EMFILE' && code !== 'ENFILE') || attempt === OPEN_ATTEMPTS) throw error;
+      }
+      await sleep(OPEN_PAUSE_MS);
+    }
   }
 }

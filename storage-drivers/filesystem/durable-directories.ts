@@ -4,11 +4,13 @@
 // root. Which directories have come that far is remembered, with their identity: a directory that anybody removed and made
 // again is another one, and its chain is synced anew. A directory cannot stay the same while one above it is replaced, so
 // to know the lowest one again is enough.
-import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
-import { directoryIdentity, type SyncDirectory } from './directory-sync.ts';
+import type { SyncDirectory } from './directory-sync.ts';
+import type { DiskThread } from './disk-thread.ts';
 import { errorCode, isAbsence } from './errors.ts';
+import type { Syncs } from './syncs.ts';
 
 /** How many directories are remembered; one that was forgotten costs a few syncs more. */
 const REMEMBERED = 8192;
@@ -28,9 +30,25 @@ export interface DurableDirectories {
   prune(directory: string): Promise<void>;
 }
 
-/** For the directories below `root`, which itself is there and durable. */
-export function createDurableDirectories(root: string, sync: SyncDirectory): DurableDirectories {
+interface Identified {
+  readonly directory: string;
+  /** Absent if there was no such directory. */
+  readonly identity: string | undefined;
+}
+
+export interface DurableDirectoriesDependencies {
+  /** The directory above all others, which is there and durable. */
+  readonly root: string;
+  readonly disk: DiskThread;
+  readonly syncs: Syncs;
+  readonly sync: SyncDirectory;
+}
+
+export function createDurableDirectories(dependencies: DurableDirectoriesDependencies): DurableDirectories {
+  const { root, disk, syncs, sync } = dependencies;
   const known = new Map<string, string>();
+  /** Chains of which nothing is being synced yet: who comes now is still in time. */
+  const asked = new Map<string, Promise<void>>();
 
   return { within, settle, prune };
 
@@ -46,51 +64,66 @@ export function createDurableDirectories(root: string, sync: SyncDirectory): Dur
   }
 
   async function settle(directory: string): Promise<void> {
-    if (known.has(directory)) {
-      const identity = await sync(directory);
-      if (identity !== undefined && identity === known.get(directory)) return;
+    if (!syncs.wanted) return;
+    const remembered = known.get(directory);
+    if (remembered !== undefined) {
+      if ((await sync(directory)) === remembered) return;
       known.delete(directory);
     }
-    await settleChain(directory);
+    const settling = asked.get(directory) ?? settleChain(directory);
+    await settling;
   }
 
-  /** The directory's identity is asked for before the one above is synced: what is remembered was there by then. */
-  async function settleChain(directory: string): Promise<void> {
-    if (directory === root) {
-      await sync(root);
-      return;
+  function settleChain(directory: string): Promise<void> {
+    const identified = identify(chainOf(directory)).finally(() => asked.delete(directory));
+    const settling = identified.then(syncChain);
+    asked.set(directory, settling);
+    return settling;
+  }
+
+  /** The directory and those above it, up to one that is remembered or the root. */
+  function chainOf(directory: string): string[] {
+    const chain = [directory];
+    for (let above = directory; above !== root && !known.has(above); chain.push(above))
+      above = dirname(above);
+    return chain;
+  }
+
+  /**
+   * Syncs all of a chain at the same time. Each one's identity was asked for before any of them is synced: what is remembered was
+   * there by then.
+   */
+  async function syncChain(before: readonly Identified[]): Promise<void> {
+    const synced = new Map<string, string | undefined>();
+    await allEnded(...before.map(async ({ directory }) => void synced.set(directory, await sync(directory))));
+    const { directory: top = root } = before.at(-1) ?? {};
+    if (top !== root && known.get(top) !== synced.get(top)) {
+      // It is another one than the one that is remembered.
+      known.delete(top);
+      await settle(dirname(top));
     }
-    const before = await identityOf(directory);
-    let synced: string | undefined;
-    await allEnded(
-      sync(directory).then((identity) => {
-        synced = identity;
-      }),
-      settle(dirname(directory)),
-    );
-    if (before === undefined || synced !== before) return;
-    known.set(directory, before);
-    forgetOldest();
+    for (const { directory, identity } of before) {
+      if (identity !== undefined && identity === synced.get(directory)) remember(directory, identity);
+    }
   }
 
-  function forgetOldest(): void {
+  async function identify(chain: readonly string[]): Promise<readonly Identified[]> {
+    const identities = await disk.run('identify', chain);
+    return chain.map((directory, index) => ({ directory, identity: identities[index] }));
+  }
+
+  function remember(directory: string, identity: string): void {
+    if (directory === root) return;
+    known.set(directory, identity);
     if (known.size <= REMEMBERED) return;
-    for (const directory of known.keys()) {
-      known.delete(directory);
+    for (const oldest of known.keys()) {
+      known.delete(oldest);
       return;
     }
   }
 
   async function prune(directory: string): Promise<void> {
-    for (let current = directory; current !== root; current = dirname(current)) {
-      try {
-        await rmdir(current);
-      } catch (error) {
-        // Not empty, most of the time. Any other reason is no reason to fail a deletion that has been done.
-        if (!isAbsence(error)) return;
-      }
-      known.delete(current);
-    }
+    for (const gone of await disk.run('prune', directory, root)) known.delete(gone);
   }
 }
 
@@ -101,14 +134,5 @@ async function makeDirectory(directory: string): Promise<void> {
     // A directory on the way was removed in the meantime (which Node calls ENOTDIR when it had just found it there): the next
     // attempt makes it again. Where a file really is in the way, that attempt says so.
     if (!isAbsence(error)) throw error;
-  }
-}
-
-async function identityOf(directory: string): Promise<string | undefined> {
-  try {
-    return directoryIdentity(await stat(directory, { bigint: true }));
-  } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
   }
 }

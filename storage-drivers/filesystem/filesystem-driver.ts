@@ -2,8 +2,8 @@
 // work on a directory of the other. Everything of our own is in `<root>/.berth` (workspace.ts).
 //
 // The order of every change is: bytes on disk, then the rename that makes them seen, then the directories on disk.
-import type { BigIntStats } from 'node:fs';
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ObjectReader, ObjectStat, StorageDriver } from '../driver.ts';
@@ -15,13 +15,16 @@ import { createBufferPool } from './buffer-pool.ts';
 import { createDeletion } from './deletion.ts';
 import { createDirectoryNames } from './directory-names.ts';
 import { createDirectorySync } from './directory-sync.ts';
+import { createDiskThread } from './disk-thread.ts';
 import { createDurableDirectories } from './durable-directories.ts';
 import { asDriverError, missing, orMissing } from './errors.ts';
 import { readFileParts } from './file-reader.ts';
 import { listDirectory } from './listing.ts';
 import { openRoot } from './root.ts';
 import { createSight } from './sightings.ts';
+import { createSmallFiles } from './small-files.ts';
 import { createStagedFiles } from './staged-writes.ts';
+import { createSyncs, type Durability } from './syncs.ts';
 import { openWorkspace } from './workspace.ts';
 
 const BIG = { bigint: true } as const;
@@ -30,6 +33,8 @@ const NAME = 'filesystem';
 export interface FilesystemDriverOptions {
   /** The directory that keys are below. It is made if it is missing. All of it must be on one filesystem. */
   readonly rootDirectory: string;
+  /** @default 'strict' */
+  readonly durability?: Durability;
 }
 
 /**
@@ -37,31 +42,35 @@ export interface FilesystemDriverOptions {
  * processes left in the driver's own folder. Throws a DriverError with the action `open`.
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
-  const sync = createDirectorySync();
+  const { durability = 'strict' } = options;
+  const disk = createDiskThread();
+  const syncs = createSyncs(durability);
+  const sync = createDirectorySync(disk, syncs);
   const pool = createBufferPool();
-  const { root, workspace, sight } = await run('open', '', async () => {
+  const { root, workspace, files, sight } = await run('open', '', async () => {
     const root = await openRoot(options.rootDirectory, sync);
-    return { root, workspace: await openWorkspace(root), sight: await createSight(root) };
+    const files = createSmallFiles(disk, syncs.wanted ? '' : await bootName());
+    return { root, files, workspace: await openWorkspace(root, syncs), sight: await createSight(root) };
   });
-  const directories = createDurableDirectories(root, sync);
-  const writes = createAtomicWrites(workspace, directories);
-  const staged = createStagedFiles(directories, writes);
-  const remove = createDeletion(workspace, directories);
+  const directories = createDurableDirectories({ root, disk, syncs, sync });
+  const writes = createAtomicWrites({ disk, syncs, workspace, directories });
+  const staged = createStagedFiles({ disk, syncs, directories, writes });
+  const remove = createDeletion(disk, workspace, directories);
   const readNames = createDirectoryNames(sight);
 
   return {
     name: NAME,
     stagesInPlace: true,
 
-    read: (key) => run('read', key, () => readWhole(pathOf(key))),
+    read: (key) => run('read', key, () => files.read(pathOf(key))),
 
-    write: (key, content, { durable = true } = {}) =>
+    write: (key, content, options = {}) =>
       run('write', key, async () => {
-        await writes.write(pathOf(key), content, durable);
+        await writes.write(pathOf(key), content, options);
         return false;
       }),
 
-    stat: (key) => run('stat', key, async () => objectStat(await orMissing(stat(pathOf(key), BIG)))),
+    stat: (key) => run('stat', key, () => files.look(pathOf(key))),
 
     openRead: (key, range) => openReader('openRead', key, (size) => spanOf(range, size)),
 
@@ -106,6 +115,16 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     return join(root, key);
   }
 
+  async function openObject(path: string): Promise<ObjectStat & { readonly handle: FileHandle }> {
+    const handle = await orMissing(open(path, 'r'));
+    try {
+      return { handle, ...files.describe(await handle.stat(BIG)) };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
   async function openReader(
     action: string,
     key: string,
@@ -120,46 +139,18 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   }
 }
 
+/** Names the time since the machine was started; where nobody can tell, the time since this process was. */
+async function bootName(): Promise<string> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(randomUUID);
+  return boot.trim().slice(0, 8);
+}
+
 async function run<T>(action: string, key: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (error) {
     throw asDriverError(error, { driver: NAME, action, key });
   }
-}
-
-/**
- * In one call of Node's, which goes to its threads and back once instead of for each of open, stat, read and close. It does not tell
- * an empty file from one that could not be read.
- */
-async function readWhole(path: string): Promise<Uint8Array> {
-  for (let attempt = 1; ; attempt += 1) {
-    const { buffer, byteOffset, length } = await orMissing(readFile(path));
-    // Not a Buffer, whose `slice` shares the memory.
-    if (length > 0) return new Uint8Array(buffer, byteOffset, length);
-    const { handle, size } = await openObject(path);
-    await handle.close();
-    if (size === 0) return new Uint8Array(0);
-    // Unless it was empty, and has been replaced since.
-    if (attempt > 1) throw new Error(`the file ends at 0 instead of ${size}`);
-  }
-}
-
-async function openObject(path: string): Promise<ObjectStat & { readonly handle: FileHandle }> {
-  const handle = await orMissing(open(path, 'r'));
-  try {
-    return { handle, ...objectStat(await handle.stat(BIG)) };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-/** A replaced file is another inode, an appended one has another size, and both have another time. */
-function objectStat(stats: BigIntStats): ObjectStat {
-  if (!stats.isFile()) throw missing();
-  const version = [stats.ino, stats.size, stats.mtimeNs].map((part) => part.toString(36)).join('-');
-  return { size: Number(stats.size), version, modifiedAt: stats.mtime };
 }
 
 function emptyReader(): ObjectReader {

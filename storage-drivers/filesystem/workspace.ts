@@ -5,6 +5,7 @@ import { mkdir, open, readdir, readFile, readlink, rm, stat, unlink } from 'node
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { errorCode } from './errors.ts';
+import type { Syncs } from './syncs.ts';
 
 /** Nothing is written for so long in one go: what lies here is of a process that is gone, wherever it ran. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
@@ -26,7 +27,7 @@ export interface Workspace {
  * Makes the folder below the root, clears away what crashed processes left in it, and tries whether the store takes bytes.
  * Throws system errors.
  */
-export async function openWorkspace(root: string): Promise<Workspace> {
+export async function openWorkspace(root: string, syncs: Syncs): Promise<Workspace> {
   const scope = await processScope();
   const workspace: Workspace = {
     incoming: join(root, '.berth', 'incoming'),
@@ -38,7 +39,7 @@ export async function openWorkspace(root: string): Promise<Workspace> {
   await mkdir(workspace.trash, { recursive: true });
   await clearIncoming(workspace, scope);
   await clearTrash(workspace);
-  await tryToWrite(workspace.temporaryFile());
+  await tryToWrite(workspace.temporaryFile(), syncs);
   return workspace;
 }
 
@@ -95,11 +96,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function tryToWrite(path: string): Promise<void> {
+async function tryToWrite(path: string, syncs: Syncs): Promise<void> {
   const handle = await open(path, 'wx');
   try {
     await handle.writeFile('Berth tries whether this directory is writable.\n');
-    await handle.sync();
+    await syncs.all(handle.fd);
   } finally {
     await handle.close();
     await unlink(path);

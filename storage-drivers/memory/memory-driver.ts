@@ -23,7 +23,8 @@ export function createMemoryDriver(): StorageDriver {
       return found('read', key).content.slice();
     },
 
-    async write(key, content, { seal } = {}) {
+    async write(key, content, { seal, after } = {}) {
+      await after;
       return put('write', key, content.slice(), seal);
     },
 

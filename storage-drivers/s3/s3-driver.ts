@@ -67,8 +67,9 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
 
     read: (key) => run('read', key, () => readObject(bucket, key)),
 
-    write: (key, content, { seal } = {}) =>
+    write: (key, content, { seal, after } = {}) =>
       run('write', key, async () => {
+        await after;
         await bucket.put(key, content, seal);
         return seal !== undefined;
       }),

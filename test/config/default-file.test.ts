@@ -90,6 +90,7 @@ describe('the configuration files of the registry image', () => {
     assert.deepEqual(configuration.storage.driver, {
       name: 'filesystem',
       rootdirectory: '/var/lib/registry',
+      durability: 'strict',
     });
     assert.equal(configuration.storage.delete.enabled, false);
     assert.deepEqual(configuration.http.headers, { 'X-Content-Type-Options': ['nosniff'] });

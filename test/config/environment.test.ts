@@ -10,7 +10,11 @@ describe('the traps of the registry image', () => {
     const { configuration, warnings } = loadText(OTHER_DRIVER, {
       REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/data',
     });
-    assert.deepEqual(configuration.storage.driver, { name: 'filesystem', rootdirectory: '/data' });
+    assert.deepEqual(configuration.storage.driver, {
+      name: 'filesystem',
+      rootdirectory: '/data',
+      durability: 'strict',
+    });
     assert.equal(configuration.storage.delete.enabled, true);
     assert.deepEqual(warnings, [
       'storage.s3 (config.yml:3): replaced by the storage driver filesystem, which REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY names',
@@ -21,7 +25,11 @@ describe('the traps of the registry image', () => {
     const { configuration } = loadText('storage: inmemory', {
       REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/data',
     });
-    assert.deepEqual(configuration.storage.driver, { name: 'filesystem', rootdirectory: '/data' });
+    assert.deepEqual(configuration.storage.driver, {
+      name: 'filesystem',
+      rootdirectory: '/data',
+      durability: 'strict',
+    });
   });
 
   test('two variables that name different drivers are a problem', () => {

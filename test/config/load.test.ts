@@ -11,6 +11,7 @@ describe('what a configuration is made of', () => {
     assert.deepEqual(configuration.storage.driver, {
       name: 'filesystem',
       rootdirectory: '/var/lib/registry',
+      durability: 'strict',
     });
     assert.equal(configuration.http.secret, undefined);
     assert.deepEqual(warnings, []);
@@ -32,10 +33,18 @@ describe('what a configuration is made of', () => {
         overrides: { 'storage.filesystem.rootdirectory': './data', 'http.relativeurls': true },
       });
     const { configuration } = load({});
-    assert.deepEqual(configuration.storage.driver, { name: 'filesystem', rootdirectory: './data' });
+    assert.deepEqual(configuration.storage.driver, {
+      name: 'filesystem',
+      rootdirectory: './data',
+      durability: 'strict',
+    });
     assert.equal(configuration.http.relativeurls, true);
     const changed = load({ REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: '/variable' }).configuration;
-    assert.deepEqual(changed.storage.driver, { name: 'filesystem', rootdirectory: '/variable' });
+    assert.deepEqual(changed.storage.driver, {
+      name: 'filesystem',
+      rootdirectory: '/variable',
+      durability: 'strict',
+    });
   });
 
   test('a variable that names another driver wins over an override without a warning', () => {
@@ -64,6 +73,7 @@ describe('what a configuration is made of', () => {
     assert.deepEqual(configuration.storage.driver, {
       name: 'filesystem',
       rootdirectory: '/var/lib/registry',
+      durability: 'strict',
     });
   });
 

@@ -20,6 +20,7 @@ describe('redirects to the store', () => {
       assert.deepEqual(configuration.storage.driver, {
         name: 'filesystem',
         rootdirectory: '/var/lib/registry',
+        durability: 'strict',
       });
       assert.deepEqual(warnings, []);
     }

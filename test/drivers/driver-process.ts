@@ -8,7 +8,9 @@ import { createCheckedDriver } from '../../storage-drivers/checked.ts';
 import { newStagedWrite, type StagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
 import { DriverError } from '../../storage-drivers/errors.ts';
 import { createDirectorySync } from '../../storage-drivers/filesystem/directory-sync.ts';
+import { createDiskThread } from '../../storage-drivers/filesystem/disk-thread.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
+import { createSyncs } from '../../storage-drivers/filesystem/syncs.ts';
 import { bytes, chunksOf, equalBytes, gather, MIB, pattern, text } from './content.ts';
 
 export type Outcome = Readonly<Record<string, string>>;
@@ -42,8 +44,23 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     rmSync(join(root, 'foreign'), { recursive: true });
     mkdirSync(join(root, 'foreign/deep'), { recursive: true });
     await step('write into replaced directories', () => driver.write('foreign/deep/x', bytes('x')));
-    const sync = createDirectorySync();
+    const disk = createDiskThread();
+    const syncs = createSyncs('strict');
+    const sync = createDirectorySync(disk, syncs);
     await step('ten syncs at once', () => Promise.all(Array.from({ length: 10 }, () => sync(root))));
+    const begun = Promise.withResolvers<void>();
+    const watchedSync = createDirectorySync(disk, {
+      ...syncs,
+      all(file) {
+        begun.resolve();
+        return syncs.all(file);
+      },
+    });
+    await step('ten syncs while one is under way', async () => {
+      const first = watchedSync(root);
+      await begun.promise;
+      await Promise.all([first, ...Array.from({ length: 10 }, () => watchedSync(root))]);
+    });
   },
 
   /** A small write over an old value, with a store that does not work. */

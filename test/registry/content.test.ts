@@ -10,6 +10,8 @@ import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.t
 import { algorithms, blobOf } from '../support/content.ts';
 
 const bytes = Buffer.from('some content of a blob');
+/** Of content that is shorter, nothing is noted. */
+const long = Buffer.alloc(64 * 1024, 'long content of a blob ');
 
 /** A memory driver that counts how often objects are opened. */
 function createCountingDriver() {
@@ -50,17 +52,27 @@ for (const algorithm of algorithms) {
   });
 
   test(`${algorithm} content that another server left is hashed once, and then known by its version`, async () => {
+    const parsed = parseDigest(blobOf(long, algorithm).digest);
+    const { driver, opened } = createCountingDriver();
+    await driver.write(blobData(parsed), long);
+    const content = createContent(driver);
+    const [first, second] = await Promise.all([content.find(parsed), content.find(parsed)]);
+    assert.deepEqual([first, second], [{ size: long.length }, { size: long.length }]);
+    await content.find(parsed);
+    assert.equal(opened.length, 1, 'once for all who ask at the same time, and for all who come later');
+    const { version } = await driver.stat(blobData(parsed));
+    assert.equal(Buffer.from(await driver.read(blobVerdict(parsed))).toString(), version);
+    assert.deepEqual(await createContent(driver).find(parsed), { size: long.length });
+    assert.equal(opened.length, 1, 'nor after a restart');
+  });
+
+  test(`${algorithm} content that is small is looked at again after a restart, and nothing is noted of it`, async () => {
     const { driver, opened } = createCountingDriver();
     await driver.write(blobData(digest), bytes);
-    const content = createContent(driver);
-    const [first, second] = await Promise.all([content.find(digest), content.find(digest)]);
-    assert.deepEqual([first, second], [{ size: bytes.length }, { size: bytes.length }]);
-    await content.find(digest);
-    assert.equal(opened.length, 1, 'once for all who ask at the same time, and for all who come later');
-    const { version } = await driver.stat(blobData(digest));
-    assert.equal(Buffer.from(await driver.read(blobVerdict(digest))).toString(), version);
     assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length });
-    assert.equal(opened.length, 1, 'nor after a restart');
+    assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length });
+    assert.equal(opened.length, 2);
+    await assert.rejects(driver.read(blobVerdict(digest)), { code: 'keyNotFound' });
   });
 
   const damages: Readonly<Record<string, Buffer>> = {
@@ -104,29 +116,30 @@ for (const algorithm of algorithms) {
 }
 
 const digest = parseDigest(blobOf(bytes).digest);
+const noted = parseDigest(blobOf(long).digest);
 
 test('a note of another version is not believed: the bytes are looked at', async () => {
   for (const note of ['', 'x', '-1', '9'.repeat(30)]) {
     const driver = createMemoryDriver();
-    await driver.write(blobData(digest), bytes);
-    await driver.write(blobVerdict(digest), Buffer.from(note));
-    assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length }, note);
-    await driver.write(blobData(digest), Buffer.from('damaged'));
-    await driver.write(blobVerdict(digest), Buffer.from(note));
-    assert.equal(await createContent(driver).find(digest), undefined, note);
+    await driver.write(blobData(noted), long);
+    await driver.write(blobVerdict(noted), Buffer.from(note));
+    assert.deepEqual(await createContent(driver).find(noted), { size: long.length }, note);
+    await driver.write(blobData(noted), Buffer.alloc(long.length, 'damaged'));
+    await driver.write(blobVerdict(noted), Buffer.from(note));
+    assert.equal(await createContent(driver).find(noted), undefined, note);
   }
 });
 
 test('a note that cannot be written fails nobody', async () => {
   const inner = createMemoryDriver();
-  await inner.write(blobData(digest), bytes);
+  await inner.write(blobData(noted), long);
   const driver: StorageDriver = {
     ...inner,
     write: async (key) => {
       throw new DriverError('noSpace', { driver: 'memory', action: 'write', key });
     },
   };
-  assert.deepEqual(await createContent(driver).find(digest), { size: bytes.length });
+  assert.deepEqual(await createContent(driver).find(noted), { size: long.length });
 });
 
 test('a store that fails is no miss', async () => {

@@ -1,0 +1,34 @@
+// Tells contents that end soon from those that go on.
+
+/** Up to this length, in bytes, a content is gathered before its file is touched. */
+const SMALL_LENGTH = 64 * 1024;
+const SMALL_CHUNKS = 64;
+
+/** A content that ended: all of its bytes. One that goes on: the same chunks again. */
+export type Head =
+  | { readonly whole: Uint8Array; readonly rest?: undefined }
+  | { readonly whole?: undefined; readonly rest: AsyncIterable<Uint8Array> };
+
+/** Looks at the beginning of a content. Throws what the content throws. */
+export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> {
+  const source = content[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (length < SMALL_LENGTH && chunks.length < SMALL_CHUNKS) {
+    const { done, value } = await source.next();
+    if (done === true)
+      return { whole: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length) };
+    chunks.push(value);
+    length += value.length;
+  }
+  return { rest: chained(chunks, source) };
+}
+
+async function* chained(chunks: Uint8Array[], source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
+    for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
+  } finally {
+    await source.return?.();
+  }
+}
