@@ -39,23 +39,22 @@ export function createAtomicWrites(dependencies: AtomicWritesDependencies): Atom
         return;
       }
       try {
-        await create(temporary, content);
+        await sync(disk.run('create', temporary, content, true));
         await after;
-        await disk.run('move', temporary, path);
+        await directories.settle(dirname(path), disk.run('move', temporary, path));
       } catch (error) {
         // The first error says what is wrong. If the file stays, the next start finds it.
         await disk.run('unlink', temporary).catch(() => undefined);
         throw error;
       }
-      await directories.settle(dirname(path));
     },
   };
 
   /** Nobody looks yet, so its bytes and its name are brought to the disk at the same time. False if there is a file already. */
   async function createInPlace(path: string, content: Uint8Array, synced: boolean): Promise<boolean> {
+    const file = disk.run('create', path, content, synced);
     try {
-      if (synced) await create(path, content, () => directories.settle(dirname(path)));
-      else await disk.run('create', path, content, false);
+      await allEnded(synced ? sync(file) : file, directories.settle(dirname(path), file));
       return true;
     } catch (error) {
       if (errorCode(error) === 'EEXIST') return false;
@@ -64,11 +63,11 @@ export function createAtomicWrites(dependencies: AtomicWritesDependencies): Atom
     }
   }
 
-  async function create(path: string, content: Uint8Array, meanwhile = async () => {}): Promise<void> {
-    const file = await disk.run('create', path, content, true);
+  async function sync(opened: Promise<number | undefined>): Promise<void> {
+    const file = await opened;
     if (file === undefined) throw new Error('the file was not left open');
     try {
-      await allEnded(syncs.all(file), meanwhile());
+      await syncs.all(file);
     } finally {
       closeSync(file);
     }

@@ -1,7 +1,7 @@
 // Puts directories on disk, many callers at once with one fsync (group commit).
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DiskThread } from './disk-thread.ts';
+import type { DiskThread, OpenDirectory } from './disk-thread.ts';
 import { errorCode, isAbsence } from './errors.ts';
 import type { Syncs } from './syncs.ts';
 
@@ -11,11 +11,21 @@ const NOT_SUPPORTED: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENOTS
 const OPEN_ATTEMPTS = 20;
 const OPEN_PAUSE_MS = 50;
 
-/**
- * Syncs a directory and tells which one it was (a path may mean another directory later); undefined if there is none.
- * What was done in the directory before the call is durable when it resolves.
- */
-export type SyncDirectory = (directory: string) => Promise<string | undefined>;
+/** Directories that are open to be synced, in the order of their paths; nothing for one that was not there. */
+export type OpenDirectories = readonly (OpenDirectory | undefined)[];
+
+export interface DirectorySync {
+  /**
+   * Opens directories that will be synced. Waits a second for a free file descriptor: the rename that this is for has been done,
+   * so that failing here would leave the caller with an object that is seen but was not acknowledged.
+   */
+  open(directories: readonly string[]): Promise<OpenDirectories>;
+  /**
+   * Syncs a directory, or the one that was opened under its name before, which is closed then. What was done in it before the call
+   * is durable when it resolves. Tells which one it was (a path may mean another directory later); undefined if there is none.
+   */
+  sync(directory: string, opened?: OpenDirectory): Promise<string | undefined>;
+}
 
 interface Round {
   readonly result: Promise<string | undefined>;
@@ -28,25 +38,30 @@ interface Round {
  * A call that comes while the directory is being synced may have missed that sync, so it waits for the next one; all calls
  * that wait share it.
  */
-export function createDirectorySync(disk: DiskThread, syncs: Syncs): SyncDirectory {
+export function createDirectorySync(disk: DiskThread, syncs: Syncs): DirectorySync {
   const rounds = new Map<string, Round>();
 
-  return async function sync(directory) {
-    const round = rounds.get(directory);
-    if (round === undefined) return begin(directory);
-    if (!round.hasBegun) return round.result;
-    round.next ??= round.result.then(
-      () => begin(directory),
-      () => begin(directory),
-    );
-    return round.next;
+  return {
+    open,
+
+    async sync(directory, opened) {
+      const round = rounds.get(directory);
+      if (round === undefined) return begin(directory, opened);
+      if (opened !== undefined) closeSync(opened.file);
+      if (!round.hasBegun) return round.result;
+      round.next ??= round.result.then(
+        () => begin(directory),
+        () => begin(directory),
+      );
+      return round.next;
+    },
   };
 
-  function begin(directory: string): Promise<string | undefined> {
+  function begin(directory: string, opened?: OpenDirectory): Promise<string | undefined> {
     const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
     const round: Round = { result: promise, hasBegun: false, next: undefined };
     rounds.set(directory, round);
-    syncOnce(directory, round)
+    syncOnce(directory, round, opened)
       .finally(() => {
         if (round.next === undefined) rounds.delete(directory);
       })
@@ -54,8 +69,12 @@ export function createDirectorySync(disk: DiskThread, syncs: Syncs): SyncDirecto
     return promise;
   }
 
-  async function syncOnce(directory: string, round: Round): Promise<string | undefined> {
-    const opened = await openDirectory(directory);
+  async function syncOnce(
+    directory: string,
+    round: Round,
+    given: OpenDirectory | undefined,
+  ): Promise<string | undefined> {
+    const opened = given ?? (await open([directory])).at(0);
     if (opened === undefined) return undefined;
     try {
       round.hasBegun = true;
@@ -68,18 +87,15 @@ export function createDirectorySync(disk: DiskThread, syncs: Syncs): SyncDirecto
     }
   }
 
-  /**
-   * Waits a second for a free file descriptor: the rename that this sync is for has been done, so that failing here would
-   * leave the caller with an object that is seen but was not acknowledged.
-   */
-  async function openDirectory(directory: string) {
+  async function open(directories: readonly string[]): Promise<OpenDirectories> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await disk.run('openDirectory', directory);
+        return await disk.run('openDirectories', directories);
       } catch (error) {
-        if (isAbsence(error)) return undefined;
+        // One that vanished while it was opened is not there the next time.
         const code = errorCode(error);
-        if ((code !== 'EMFILE' && code !== 'ENFILE') || attempt === OPEN_ATTEMPTS) throw error;
+        const isPassing = code === 'EMFILE' || code === 'ENFILE' || isAbsence(error);
+        if (!isPassing || attempt === OPEN_ATTEMPTS) throw error;
       }
       await sleep(OPEN_PAUSE_MS);
     }

@@ -26,12 +26,11 @@ interface DiskCalls {
   move(from: string, to: string): void;
   /** Moves a file that has exactly `size` bytes, as something that was made now. */
   commit(path: string, size: number, target: string): 'done' | 'gone' | 'shorter' | 'longer';
-  openDirectory(path: string): { readonly file: number; readonly identity: string };
   /**
-   * Names directories for as long as they exist: an inode's number is given out again, but hardly with the same birth. Nothing for
-   * one that is not there.
+   * Opens directories and names each for as long as it exists: an inode's number is given out again, but hardly with the same birth.
+   * Nothing for one that is not there.
    */
-  identify(paths: readonly string[]): readonly (string | undefined)[];
+  openDirectories(paths: readonly string[]): readonly (OpenDirectory | undefined)[];
   /** Takes a file or a directory away, in one step. Whether there is a directory at `trashed` now, to be emptied. */
   remove(path: string, trashed: string): boolean;
   /** Removes a directory with the few files in it. Does nothing if it is more than that, and says so. */
@@ -41,8 +40,13 @@ interface DiskCalls {
   prune(directory: string, root: string): string[];
 }
 
+export interface OpenDirectory {
+  readonly file: number;
+  readonly identity: string;
+}
+
 export interface DiskThread {
-  /** Calls of the same turn of the event loop travel together. They are done in their order, but for those that overtake. */
+  /** Calls of the same turn of the event loop travel together, and are done in their order, whether one of them fails or not. */
   run<Name extends keyof DiskCalls>(
     name: Name,
     ...parameters: Parameters<DiskCalls[Name]>

@@ -19,8 +19,7 @@ const calls = {
   append,
   move,
   commit,
-  openDirectory,
-  identify,
+  openDirectories,
   remove,
   empty,
   unlink,
@@ -156,8 +155,22 @@ function commit(path, size, target) {
   return 'done';
 }
 
+/** @param {readonly string[]} paths */
+function openDirectories(paths) {
+  /** @type {({ file: number, identity: string } | undefined)[]} */
+  const opened = [];
+  try {
+    for (const path of paths) opened.push(openDirectory(path));
+    return opened;
+  } catch (error) {
+    for (const each of opened) if (each !== undefined) fs.closeSync(each.file);
+    throw error;
+  }
+}
+
 /** @param {string} path */
 function openDirectory(path) {
+  if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
   const file = fs.openSync(path, 'r');
   try {
     return { file, identity: identityOf(fs.fstatSync(file, { bigint: true })) };
@@ -165,14 +178,6 @@ function openDirectory(path) {
     fs.closeSync(file);
     throw error;
   }
-}
-
-/** @param {readonly string[]} paths */
-function identify(paths) {
-  return paths.map((path) => {
-    const stats = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stats && identityOf(stats);
-  });
 }
 
 /**

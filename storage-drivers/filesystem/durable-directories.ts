@@ -4,10 +4,11 @@
 // root. Which directories have come that far is remembered, with their identity: a directory that anybody removed and made
 // again is another one, and its chain is synced anew. A directory cannot stay the same while one above it is replaced, so
 // to know the lowest one again is enough.
+import { closeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { allEnded } from './all-ended.ts';
-import type { SyncDirectory } from './directory-sync.ts';
+import { allResults } from './all-ended.ts';
+import type { DirectorySync, OpenDirectories } from './directory-sync.ts';
 import type { DiskThread } from './disk-thread.ts';
 import { errorCode, isAbsence } from './errors.ts';
 import type { Syncs } from './syncs.ts';
@@ -22,18 +23,12 @@ export interface DurableDirectories {
   /** Does what needs the directory; when that says ENOENT, makes the directory and tries again. */
   within<T>(directory: string, attempt: () => Promise<T>): Promise<T>;
   /**
-   * Makes durable what was done in the directory before the call. Where the directory is gone by now, that its
-   * contents are gone is made durable instead.
+   * Makes durable what was done in the directory before the call, or what `change` does in it, once that has ended well. Where the
+   * directory is gone by now, that its contents are gone is made durable instead. Throws what `change` throws.
    */
-  settle(directory: string): Promise<void>;
+  settle(directory: string, change?: Promise<unknown>): Promise<void>;
   /** Removes the directory if it is empty, then the one above it, and so on; never the root. */
   prune(directory: string): Promise<void>;
-}
-
-interface Identified {
-  readonly directory: string;
-  /** Absent if there was no such directory. */
-  readonly identity: string | undefined;
 }
 
 export interface DurableDirectoriesDependencies {
@@ -41,14 +36,12 @@ export interface DurableDirectoriesDependencies {
   readonly root: string;
   readonly disk: DiskThread;
   readonly syncs: Syncs;
-  readonly sync: SyncDirectory;
+  readonly sync: DirectorySync;
 }
 
 export function createDurableDirectories(dependencies: DurableDirectoriesDependencies): DurableDirectories {
   const { root, disk, syncs, sync } = dependencies;
   const known = new Map<string, string>();
-  /** Chains of which nothing is being synced yet: who comes now is still in time. */
-  const asked = new Map<string, Promise<void>>();
 
   return { within, settle, prune };
 
@@ -63,53 +56,47 @@ export function createDurableDirectories(dependencies: DurableDirectoriesDepende
     }
   }
 
-  async function settle(directory: string): Promise<void> {
-    if (!syncs.wanted) return;
-    const remembered = known.get(directory);
-    if (remembered !== undefined) {
-      if ((await sync(directory)) === remembered) return;
-      known.delete(directory);
+  async function settle(directory: string, change: Promise<unknown> = Promise.resolve()): Promise<void> {
+    if (!syncs.wanted) {
+      await change;
+      return;
     }
-    const settling = asked.get(directory) ?? settleChain(directory);
-    await settling;
-  }
-
-  function settleChain(directory: string): Promise<void> {
-    const identified = identify(chainOf(directory)).finally(() => asked.delete(directory));
-    const settling = identified.then(syncChain);
-    asked.set(directory, settling);
-    return settling;
+    const chain = chainOf(directory);
+    // Opened on the way of the change itself, so that its thread is asked once.
+    const [changed, opened] = await Promise.allSettled([change, sync.open(chain)]);
+    if (changed.status === 'rejected') {
+      if (opened.status === 'fulfilled') closeAll(opened.value);
+      throw changed.reason;
+    }
+    if (opened.status === 'rejected') throw opened.reason;
+    await syncChain(chain, opened.value);
   }
 
   /** The directory and those above it, up to one that is remembered or the root. */
   function chainOf(directory: string): string[] {
     const chain = [directory];
-    for (let above = directory; above !== root && !known.has(above); chain.push(above))
+    for (let above = directory; above !== root && !known.has(above); ) {
       above = dirname(above);
+      chain.push(above);
+    }
     return chain;
   }
 
   /**
    * Syncs all of a chain at the same time. Each one's identity was asked for before any of them is synced: what is remembered was
-   * there by then.
+   * there by then. One that is remembered has to be the same still, or what is above it is of another one.
    */
-  async function syncChain(before: readonly Identified[]): Promise<void> {
-    const synced = new Map<string, string | undefined>();
-    await allEnded(...before.map(async ({ directory }) => void synced.set(directory, await sync(directory))));
-    const { directory: top = root } = before.at(-1) ?? {};
-    if (top !== root && known.get(top) !== synced.get(top)) {
-      // It is another one than the one that is remembered.
+  async function syncChain(chain: readonly string[], opened: OpenDirectories): Promise<void> {
+    const synced = await allResults(chain.map((directory, index) => sync.sync(directory, opened[index])));
+    const top = chain.at(-1) ?? root;
+    if (top !== root && known.get(top) !== synced.at(-1)) {
       known.delete(top);
       await settle(dirname(top));
     }
-    for (const { directory, identity } of before) {
-      if (identity !== undefined && identity === synced.get(directory)) remember(directory, identity);
+    for (const [index, directory] of chain.entries()) {
+      const identity = opened[index]?.identity;
+      if (identity !== undefined && identity === synced[index]) remember(directory, identity);
     }
-  }
-
-  async function identify(chain: readonly string[]): Promise<readonly Identified[]> {
-    const identities = await disk.run('identify', chain);
-    return chain.map((directory, index) => ({ directory, identity: identities[index] }));
   }
 
   function remember(directory: string, identity: string): void {
@@ -125,6 +112,10 @@ export function createDurableDirectories(dependencies: DurableDirectoriesDepende
   async function prune(directory: string): Promise<void> {
     for (const gone of await disk.run('prune', directory, root)) known.delete(gone);
   }
+}
+
+function closeAll(opened: OpenDirectories): void {
+  for (const directory of opened) if (directory !== undefined) closeSync(directory.file);
 }
 
 async function makeDirectory(directory: string): Promise<void> {

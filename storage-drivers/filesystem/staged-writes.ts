@@ -44,15 +44,10 @@ export function createStagedFiles({
     },
 
     async commit(path, size, target) {
-      let outcome = await orMissing(disk.run('commit', path, size, target));
-      if (outcome === 'longer') {
+      if ((await commitAsItIs(path, size, target)) === 'longer') {
         await cutToSize(path, size);
-        outcome = await orMissing(disk.run('commit', path, size, target));
+        await commitAsItIs(path, size, target);
       }
-      if (outcome === 'gone' && size === 0) return writes.write(target, NO_BYTES, {});
-      if (outcome !== 'done') throw missing();
-      // The move is one step, so that the directory it leads to tells the disk of both ends.
-      await directories.settle(dirname(target));
       await directories.prune(dirname(path));
     },
 
@@ -64,14 +59,33 @@ export function createStagedFiles({
     },
   };
 
+  /** The move is one step, so that the directory it leads to tells the disk of both ends. */
+  async function commitAsItIs(path: string, size: number, target: string): Promise<'done' | 'longer'> {
+    const committed = orMissing(disk.run('commit', path, size, target));
+    await directories.settle(dirname(target), committed);
+    const outcome = await committed;
+    if (outcome === 'gone' && size === 0) await writes.write(target, NO_BYTES, {});
+    else if (outcome === 'gone' || outcome === 'shorter') throw missing();
+    return outcome === 'longer' ? 'longer' : 'done';
+  }
+
   async function appendSmall(path: string, size: number, content: Uint8Array): Promise<number> {
-    const { file, missing: isMissing } = await orMissing(
-      disk.run('append', path, size, content, syncs.wanted),
+    const appended = orMissing(disk.run('append', path, size, content, syncs.wanted)).then((outcome) => {
+      if (outcome.missing) throw missing();
+      return outcome.file;
+    });
+    await allEnded(
+      syncSmall(appended, size),
+      size === 0 ? directories.settle(dirname(path), appended) : appended,
     );
-    if (isMissing) throw missing();
-    if (file === undefined) return size + content.length;
+    return size + content.length;
+  }
+
+  async function syncSmall(appended: Promise<number | undefined>, size: number): Promise<void> {
+    const file = await appended;
+    if (file === undefined) return;
     try {
-      await finish(file, path, size);
+      await syncs.data(file);
     } catch (error) {
       // After a failed sync the system may believe that the pages are clean. They are given up, never synced again.
       ftruncateSync(file, size);
@@ -79,7 +93,6 @@ export function createStagedFiles({
     } finally {
       closeSync(file);
     }
-    return size + content.length;
   }
 
   async function appendLarge(
@@ -91,19 +104,19 @@ export function createStagedFiles({
     try {
       await cutBack(handle, size);
       const end = await writeInBatches(handle, size, content);
-      await finish(handle.fd, path, size);
+      // The directory is settled with the first bytes: the ones that follow find the file in it.
+      await allEnded(
+        syncs.data(handle.fd),
+        size === 0 ? directories.settle(dirname(path)) : Promise.resolve(),
+      );
       return end;
     } catch (error) {
+      // As above.
       await cutBack(handle, size).catch(() => undefined);
       throw error;
     } finally {
       await handle.close();
     }
-  }
-
-  /** The directory is settled with the first bytes: the ones that follow find the file in it. */
-  async function finish(file: number, path: string, size: number): Promise<void> {
-    await allEnded(syncs.data(file), size === 0 ? directories.settle(dirname(path)) : Promise.resolve());
   }
 
   function openForAppend(path: string, size: number): Promise<FileHandle> {

@@ -46,10 +46,10 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await step('write into replaced directories', () => driver.write('foreign/deep/x', bytes('x')));
     const disk = createDiskThread();
     const syncs = createSyncs('strict');
-    const sync = createDirectorySync(disk, syncs);
+    const { sync } = createDirectorySync(disk, syncs);
     await step('ten syncs at once', () => Promise.all(Array.from({ length: 10 }, () => sync(root))));
     const begun = Promise.withResolvers<void>();
-    const watchedSync = createDirectorySync(disk, {
+    const { sync: watchedSync } = createDirectorySync(disk, {
       ...syncs,
       all(file) {
         begun.resolve();
