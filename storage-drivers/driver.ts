@@ -176,7 +176,8 @@ export interface StorageDriver {
 
   /**
    * Adds all of `content` after the first `write.size` bytes; whatever a broken attempt left behind them is dropped.
-   * An empty content is fine and makes the staged bytes exist. The chunks are the driver's from then on.
+   * An empty content is fine and makes the staged bytes exist. The chunks are the driver's from then on, and so is the memory that
+   * they have for themselves.
    *
    * Resolves to the longer write when everything is durable that `detail` does not hold. If it throws, `write` is as valid as it was before; an error
    * thrown by `content` itself passes through unchanged.

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import { createBatchWriter } from './batches.ts';
+import { createBufferPool } from './buffer-pool.ts';
 import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { isAbsence, missing, orMissing } from './errors.ts';
@@ -35,7 +36,7 @@ export function createStagedFiles({
   directories,
   writes,
 }: StagedFilesDependencies): StagedFiles {
-  const writeInBatches = createBatchWriter(syncs);
+  const writeInBatches = createBatchWriter(createBufferPool(), syncs);
 
   return {
     async append(path, size, content) {
