@@ -1,7 +1,7 @@
 // The bytes of a request on their way into an upload: hashed as they pass, held to the length that was announced, and
 // kept up to the point where the client broke off.
-import type { Digester } from './digest.ts';
 import { RegistryError } from './errors.ts';
+import type { RunningDigest } from './running-digest.ts';
 
 export interface Incoming {
   /** What to append. Ends as if all were well when the client breaks off; `broken` tells. */
@@ -11,12 +11,12 @@ export interface Incoming {
 }
 
 /**
- * Passes bytes on and shows them to the digester. Throws `chunkSizeMismatch` out of `content` when the body is whole but
+ * Passes bytes on and shows them to the running digest. Throws `chunkSizeMismatch` out of `content` when the body is whole but
  * not `length` bytes long, which undoes the append.
  */
 export function receive(
   body: AsyncIterable<Uint8Array>,
-  digester: Digester | undefined,
+  running: RunningDigest | undefined,
   length: number | undefined,
 ): Incoming {
   let broken: unknown;
@@ -33,7 +33,8 @@ export function receive(
         if (next.done === true) break;
         received += next.value.length;
         if (length !== undefined && received > length) throw new RegistryError('chunkSizeMismatch');
-        digester?.update(next.value);
+        const hashing = running?.update(next.value);
+        if (hashing !== undefined) await hashing;
         yield next.value;
       }
       if (length !== undefined && received !== length) throw new RegistryError('chunkSizeMismatch');

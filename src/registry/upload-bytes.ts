@@ -2,9 +2,11 @@
 import { LRUCache } from 'lru-cache';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { hashOf } from './content.ts';
-import { type Algorithm, algorithmOf, createDigester, type Digest, type Digester } from './digest.ts';
+import { type Algorithm, algorithmOf, createDigester, type Digest } from './digest.ts';
 import { isRefusal, RegistryError } from './errors.ts';
+import { createHashThread } from './hash-thread.ts';
 import { receive } from './incoming.ts';
+import { createRunningDigest, type RunningDigest } from './running-digest.ts';
 import type { SessionId, UploadSession } from './sessions.ts';
 import { announcedLength, type Chunk, statusOf, UploadRefusal } from './upload-chunks.ts';
 
@@ -27,39 +29,48 @@ export interface UploadBytes {
 }
 
 /** Sessions whose half-computed digest is kept in memory; the others are hashed again when they are closed. */
-const LIVE_DIGESTERS = 10_000;
+const LIVE_DIGESTS = 10_000;
 
-export function createUploadBytes(driver: StorageDriver): UploadBytes {
-  const digesters = new LRUCache<SessionId, { readonly size: number; readonly digester: Digester }>({
-    max: LIVE_DIGESTERS,
+export function createUploadBytes(driver: StorageDriver, thread = createHashThread()): UploadBytes {
+  const digests = new LRUCache<SessionId, { readonly size: number; readonly running: RunningDigest }>({
+    max: LIVE_DIGESTS,
+    dispose: ({ running }) => running.forget(),
   });
 
-  /** The digester that has seen exactly the bytes of the session; none where another process has written some of them. */
-  function digesterFor({ id, write, digest }: UploadSession, algorithm: Algorithm): Digester | undefined {
-    const live = digesters.get(id);
-    const hasSeenAll = live?.size === write.size && (write.size === 0 || live.digester.digest() === digest);
-    // A copy: an append that fails must not have been counted.
-    if (live !== undefined && hasSeenAll) return live.digester.copy();
-    return write.size === 0 ? createDigester(algorithm) : undefined;
+  /** The digest that has seen exactly the bytes of the session; none where another process has written some of them. */
+  async function runningFor(
+    { id, write, digest }: UploadSession,
+    algorithm: Algorithm,
+  ): Promise<RunningDigest | undefined> {
+    const live = digests.get(id);
+    if (live?.size === write.size) {
+      // A copy: an append that fails must not have been counted.
+      const copy = live.running.copy();
+      if (write.size === 0 || (await copy.digest()) === digest) return copy;
+      copy.forget();
+    }
+    return write.size === 0 ? createRunningDigest(algorithm, thread) : undefined;
   }
 
   return {
     begin(id, algorithm) {
-      digesters.set(id, { size: 0, digester: createDigester(algorithm) });
+      digests.set(id, { size: 0, running: createRunningDigest(algorithm, thread) });
     },
 
     async extend(session, chunk, algorithm) {
       const length = announcedLength(session, chunk);
-      const digester = digesterFor(session, algorithm);
-      const incoming = receive(chunk.body, digester, length);
+      const running = await runningFor(session, algorithm);
+      const incoming = receive(chunk.body, running, length);
       const write = await driver.append(session.write, incoming.content).catch((error: unknown) => {
+        running?.forget();
         if (isRefusal(error, 'chunkSizeMismatch'))
           throw new UploadRefusal('chunkSizeMismatch', statusOf(session));
         throw error;
       });
-      if (digester !== undefined) digesters.set(session.id, { size: write.size, digester });
+      if (running !== undefined) digests.set(session.id, { size: write.size, running });
       const { digest: _outdated, ...rest } = session;
-      const extended = { ...rest, write, ...(digester && { digest: digester.digest() }) };
+      const digest = await running?.digest();
+      const extended = { ...rest, write, ...(digest !== undefined && { digest }) };
       return { session: extended, broken: incoming.broken() };
     },
 
@@ -72,7 +83,7 @@ export function createUploadBytes(driver: StorageDriver): UploadBytes {
     },
 
     forget(id) {
-      digesters.delete(id);
+      digests.delete(id);
     },
   };
 }
