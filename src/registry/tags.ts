@@ -176,11 +176,10 @@ export function createTags(
     async point(repository, tag, digest, after = Promise.resolve()) {
       // The order of the `registry` image. A crash in between leaves a tag that points nowhere: see pointsSomewhere.
       const indexed = driver.write(tagIndexLink(repository, tag, digest), linkContent(digest), { after });
-      const noted = notes?.noteMove(repository, tag, digest);
-      const pointed = driver.write(tagCurrentLink(repository, tag), linkContent(digest), {
-        after: Promise.all([indexed, noted]),
-      });
-      await allEnded(indexed, Promise.resolve(noted), pointed);
+      const noted = notes?.noteMove(repository, tag, digest) ?? Promise.resolve();
+      const mayMove = Promise.all([indexed, noted]);
+      const pointed = driver.write(tagCurrentLink(repository, tag), linkContent(digest), { after: mayMove });
+      await allEnded(indexed, noted, mayMove, pointed);
     },
 
     async page(repository, limit, after) {
