@@ -48,7 +48,7 @@ export function createCatalog(driver: StorageDriver): Catalog {
         if (await isMarked(path, marks, entries, entries.length < limit)) yield path;
       }
       for (const { name, kind } of entries) {
-        if (kind === 'prefix' && isRepositoryName(name)) yield* walk(below(path, name), marks);
+        if (kind === 'prefix' && isRepositoryName(below(path, name))) yield* walk(below(path, name), marks);
       }
       if (entries.length < limit) return;
       last = entries.at(-1)?.name;

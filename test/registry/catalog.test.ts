@@ -102,6 +102,24 @@ test('directories that no client could ask for, as others leave them, are passed
   assert.deepEqual(await all(catalog.namesWithUploads()), ['only']);
 });
 
+test('directories below which every name would be too long are not read', async () => {
+  const deep = Array.from({ length: 4 }, () => 'd'.repeat(100)).join('/');
+  const driver = await driverWith(['ok', deep]);
+  const listed: string[] = [];
+  const catalog = createCatalog({
+    ...driver,
+    list: (prefix, options) => {
+      listed.push(prefix);
+      return driver.list(prefix, options);
+    },
+  });
+  assert.deepEqual(await all(catalog.names()), ['ok']);
+  assert.deepEqual(
+    listed.filter((key) => key.length > ROOT.length + 256),
+    [],
+  );
+});
+
 test('a repository below a directory of an illegal name is not listed, nor looked for in vain', async () => {
   const catalog = createCatalog(await driverWith(['UPPER/app', 'ok/app']));
   assert.deepEqual(await all(catalog.names()), ['ok/app']);
