@@ -18,7 +18,7 @@
 //   docker/registry/v2/repositories/<name>/_berth/
 //     referrers/<algorithm>/<subject hex>/<algorithm>/<hex> the descriptor of a manifest with this subject
 //     uploads/<session id>                                  digest so far of an upload
-//     deleted/<algorithm>-<hex>                             this manifest was deleted, and may have tags yet
+//     deleted/<algorithm>-<hex>                             this manifest was deleted, and may have tags yet, which lead nowhere
 //     tagged/mark                                           since when tags are noted here; only where there are many
 //     tagged/moved/<algorithm>/<hex>/<tag>                  the tag was pointed to this manifest since
 //     tagged/seen/<first two hex>                           what the tags pointed to that did not move, one a line
