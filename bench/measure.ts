@@ -49,6 +49,7 @@ export async function measure(
     store,
     withDockerRegistry,
     withLogin: selected.rows.some(({ needsLogin }) => needsLogin === true),
+    relaxed: options.relaxed,
     against: options.against,
     profileDirectory,
   });

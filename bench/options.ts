@@ -19,6 +19,8 @@ export interface Options {
   readonly markdown: string | undefined;
   readonly quick: boolean;
   readonly profile: boolean;
+  /** Whether Berth runs with `durability: relaxed`. */
+  readonly relaxed: boolean;
   readonly help: boolean;
 }
 
@@ -35,11 +37,13 @@ export const usage = `npm run bench -- [options]
   --json FILE              write every figure to FILE
   --markdown FILE          write the table to FILE
   --quick                  small sizes: shows that everything works, its figures mean little
+  --relaxed                run Berth with durability: relaxed; the others sync as ever
   --profile                run Berth with --cpu-prof, keep the profiles and print what costs most`;
 
 /** Throws `UsageError`. */
 export function parseOptions(parameters: readonly string[]): Options {
   const given = parse(parameters);
+  if (given.relaxed && given.store !== 'directory') throw new UsageError('--relaxed is for directories');
   return {
     store: parseStore(given.store),
     rounds: parseRounds(given.rounds),
@@ -49,6 +53,7 @@ export function parseOptions(parameters: readonly string[]): Options {
     markdown: given.markdown,
     quick: given.quick,
     profile: given.profile,
+    relaxed: given.relaxed,
     help: given.help,
   };
 }
@@ -66,6 +71,7 @@ function parse(parameters: readonly string[]) {
         markdown: { type: 'string' },
         quick: { type: 'boolean', default: false },
         profile: { type: 'boolean', default: false },
+        relaxed: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     }).values;

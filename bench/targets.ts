@@ -47,6 +47,8 @@ export interface TargetOptions {
   readonly withDockerRegistry: boolean;
   /** Whether ours gets a twin that asks for a login. */
   readonly withLogin: boolean;
+  /** Whether ours waits for no disk. */
+  readonly relaxed: boolean;
   readonly against: readonly RunningRegistry[];
   /** Where the profiles of ours go; none are made if absent. */
   readonly profileDirectory: string | undefined;
@@ -80,14 +82,18 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
     startRegistry: (options: RegistryOptions) => Promise<Service>,
     environment: NodeJS.ProcessEnv = {},
     guarded?: GuardedRegistry,
+    relaxed = false,
   ) => {
     const place = await options.store.createPlace(name);
     const another = await options.store.createPlace(`${name}-another`);
-    const settings = (where: Place) => ({
-      directory: where.directory,
-      configuration: { log, storage: { ...where.storage, cache } },
-      environment,
-    });
+    const settings = (where: Place) => {
+      const driver = relaxed ? { filesystem: { rootdirectory: where.directory, durability: 'relaxed' } } : {};
+      return {
+        directory: where.directory,
+        configuration: { log, storage: { ...where.storage, ...driver, cache } },
+        environment,
+      };
+    };
     const service = await startRegistry(settings(place));
     services.push(service);
     all.push({
@@ -110,7 +116,7 @@ export async function startTargets(options: TargetOptions): Promise<Targets> {
   try {
     const profiled = profileEnvironment(options.profileDirectory);
     const guarded = options.withLogin ? await startGuarded(profiled) : undefined;
-    await start('berth', startBerth, profiled, guarded);
+    await start(options.relaxed ? 'berth-relaxed' : 'berth', startBerth, profiled, guarded, options.relaxed);
     if (options.withDockerRegistry) await start('docker-registry', startDockerRegistry, withoutBundle);
     const bare = await options.store.createBarePlace?.();
     if (bare !== undefined) {

@@ -1,13 +1,16 @@
 // Blobs pushed at once, as docker pushes a layer.
 import { warmDisk } from '../disk.ts';
+import { measureLimit } from '../limit.ts';
 import type { Load } from '../load/client.ts';
 import { withCost } from '../processes.ts';
 import type { Target } from '../targets.ts';
-import type { Row } from './row.ts';
+import type { Metric, Row } from './row.ts';
 import { perGib, type Transfer, transferMetrics } from './transfer.ts';
 
 export function createPushRow(load: Load, name: string, { title, streams, blobBytes }: Transfer): Row {
   const bytes = streams * blobBytes;
+  /** Beside others, the machine's own rate says nothing. */
+  const isAlone = streams === 1;
   const push = (target: Target, size: number, seed: string) =>
     load.run({
       kind: 'push',
@@ -20,7 +23,7 @@ export function createPushRow(load: Load, name: string, { title, streams, blobBy
     });
   return {
     name,
-    metrics: transferMetrics(name, `push, ${title}`),
+    metrics: [...transferMetrics(name, `push, ${title}`), ...(isAlone ? [limitMetric(name, title)] : [])],
     onBuckets: true,
     prepare: async (target) => {
       const { digests } = await push(target, blobBytes / 4, `${name} prepare`);
@@ -28,11 +31,20 @@ export function createPushRow(load: Load, name: string, { title, streams, blobBy
     },
     measure: async (target, round) => {
       await warmDisk(target.directory, bytes);
+      const limit = isAlone && target.bucket === undefined ? await measureLimit(target.directory, bytes) : 0;
       const { result, cpuSeconds } = await withCost(target.pid, () =>
         push(target, blobBytes, `${name} ${round}`),
       );
       await target.discardBlobs?.(result.digests);
-      return perGib(name, bytes, result.seconds, cpuSeconds);
+      return {
+        ...perGib(name, bytes, result.seconds, cpuSeconds),
+        [`${name}.limit`]: limit > 0 ? result.seconds / limit : undefined,
+      };
     },
   };
+}
+
+function limitMetric(name: string, title: string): Metric {
+  const what = 'time against the slower of sha256sum and dd conv=fsync';
+  return { name: `${name}.limit`, title: `push, ${title}: ${what}`, unit: 'times', better: 'less' };
 }

@@ -78,6 +78,8 @@ export function createHashThread(startWorker = startHashWorker): HashThread {
         taken += piece.length;
         if (filled === BLOCK_LENGTH) send();
       }
+      // Nobody keeps a block half full while others wait for one.
+      if (life.waiting.length > 0) send();
       return undefined;
     }
 

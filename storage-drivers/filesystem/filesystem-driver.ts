@@ -35,6 +35,8 @@ export interface FilesystemDriverOptions {
   readonly rootDirectory: string;
   /** @default 'strict' */
   readonly durability?: Durability;
+  /** Names the time since the machine was started. Only asked for where that matters. */
+  readonly bootName?: () => Promise<string>;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface FilesystemDriverOptions {
  * processes left in the driver's own folder. Throws a DriverError with the action `open`.
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
-  const { durability = 'strict' } = options;
+  const { durability = 'strict', bootName = readBootName } = options;
   const disk = createDiskThread();
   const syncs = createSyncs(durability);
   const sync = createDirectorySync(disk, syncs);
@@ -140,7 +142,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 }
 
 /** Names the time since the machine was started; where nobody can tell, the time since this process was. */
-async function bootName(): Promise<string> {
+async function readBootName(): Promise<string> {
   const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(randomUUID);
   return boot.trim().slice(0, 8);
 }

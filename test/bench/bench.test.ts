@@ -55,7 +55,7 @@ test(quickRun, { skip: whyNotHere(['docker-registry', 'wrk']) }, async (t) => {
   assert.deepEqual(
     lines.map(({ name }) => name),
     [
-      ...['push', 'push.cpu', 'pull', 'pull.cpu', 'images', 'images.cpu'],
+      ...['push', 'push.cpu', 'push.limit', 'pull', 'pull.cpu', 'images', 'images.cpu'],
       ...['base', 'base.p99', 'base.cpu'],
       ...['', '.share', '.p99', '.cpu'].map((part) => `manifest-with-token${part}`),
       ...['start', 'start.cpu'],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import type { Durability } from '../../storage-drivers/filesystem/syncs.ts';
 import type { Outcome } from './driver-process.ts';
 
 const PROGRAM = join(import.meta.dirname, 'driver-process.ts');
@@ -27,15 +28,22 @@ export interface Conditions {
   readonly under?: readonly string[];
   /** The user that it runs as. */
   readonly uid?: number;
+  /** @default 'strict' */
+  readonly durability?: Durability;
+  /**
+   * Threads for files. With one, "the second fsync" of a process is the second one of a thread.
+   * @default 1
+   */
+  readonly threads?: number;
 }
 
 /** What each step of the scenario came to. */
-export function runScenario(root: string, scenario: string, { under = [], uid }: Conditions): Outcome {
-  const [command = '', ...parameters] = [...under, process.execPath, PROGRAM, root, scenario];
+export function runScenario(root: string, scenario: string, conditions: Conditions): Outcome {
+  const { under = [], uid, durability = 'strict', threads = 1 } = conditions;
+  const [command = '', ...parameters] = [...under, process.execPath, PROGRAM, root, scenario, durability];
   const { status, stdout, stderr, error } = spawnSync(command, parameters, {
     encoding: 'utf8',
-    // One thread for files, so that "the second fsync" of a process is the second one of a thread.
-    env: { ...process.env, UV_THREADPOOL_SIZE: '1', UV_USE_IO_URING: '0' },
+    env: { ...process.env, UV_THREADPOOL_SIZE: String(threads), UV_USE_IO_URING: '0' },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   assert.equal(status, 0, `${error ?? ''}${stderr}`);

@@ -1,5 +1,5 @@
 // A process of its own that runs one scenario on the filesystem driver, so that a test can limit it, take its rights away
-// or watch its system calls. Arguments: the root directory and the scenario's name. It prints one JSON object: what each
+// or watch its system calls. Arguments: the root directory the scenario's name, and the durability. It prints one JSON object: what each
 // step came to ('done' or the error's code), in order.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { DriverError } from '../../storage-drivers/errors.ts';
 import { createDirectorySync } from '../../storage-drivers/filesystem/directory-sync.ts';
 import { createDiskThread } from '../../storage-drivers/filesystem/disk-thread.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
-import { createSyncs } from '../../storage-drivers/filesystem/syncs.ts';
+import { createSyncs, type Durability } from '../../storage-drivers/filesystem/syncs.ts';
 import { bytes, chunksOf, equalBytes, gather, MIB, pattern, text } from './content.ts';
 
 export type Outcome = Readonly<Record<string, string>>;
@@ -61,6 +61,36 @@ const scenarios: Readonly<Record<string, Scenario>> = {
       await begun.promise;
       await Promise.all([first, ...Array.from({ length: 10 }, () => watchedSync(root))]);
     });
+  },
+
+  /** Many small uploads at the same time, as a registry takes them. What is promised is marked in the trace. */
+  async many(driver, step) {
+    const lanes = Array.from({ length: 12 }, (_, lane) => lane);
+    const push = async (name: string, lane: number) => {
+      const repository = `repositories/${lane % 3}`;
+      const upload = `${repository}/uploads/${name}`;
+      const [write] = await Promise.all([
+        driver.append(newStagedWrite(`${upload}/data`), chunksOf(pattern(1000 + lane))),
+        driver.write(`${upload}/startedat`, bytes('today'), { fresh: true }),
+      ]);
+      promised(`${upload}/data`);
+      promised(`${upload}/startedat`);
+      const blob = `blobs/${lane % 2}/${name}/data`;
+      const link = `${repository}/layers/${name}/link`;
+      const kept = driver.commit(write, blob).then(() => promised(blob));
+      await Promise.all([kept, driver.write(link, bytes(name), { after: kept })]);
+      promised(link);
+      await driver.write(`${repository}/tag`, bytes(name));
+      promised(`${repository}/tag`);
+      await driver.delete(upload, { durable: false });
+    };
+    await step('many at once', () =>
+      Promise.all(
+        lanes.map(async (lane) => {
+          for (let round = 0; round < 4; round += 1) await push(`${lane}-${round}`, lane);
+        }),
+      ),
+    );
   },
 
   /** A small write over an old value, with a store that does not work. */
@@ -135,12 +165,17 @@ function assertText(content: Uint8Array, expected: string): void {
   if (text(content) !== expected) throw new Error(`${text(content)} instead of ${expected}`);
 }
 
+/** From this call on, which a trace shows, the object is promised to be durable. */
+function promised(key: string): void {
+  existsSync(`/step/promised/${key}`);
+}
+
 /** Between these calls, which a trace shows, the step was run. */
 function mark(point: 'begin' | 'end', name: string): void {
   existsSync(`/step/${point}/${name}`);
 }
 
-async function runScenario(root: string, scenario: Scenario): Promise<Outcome> {
+async function runScenario(root: string, scenario: Scenario, durability: Durability): Promise<Outcome> {
   const outcome: Record<string, string> = {};
   const attempt = async <T>(name: string, run: () => Promise<T>): Promise<T | undefined> => {
     mark('begin', name);
@@ -155,7 +190,7 @@ async function runScenario(root: string, scenario: Scenario): Promise<Outcome> {
       mark('end', name);
     }
   };
-  const driver = await attempt('open', () => createFilesystemDriver({ rootDirectory: root }));
+  const driver = await attempt('open', () => createFilesystemDriver({ rootDirectory: root, durability }));
   if (driver === undefined) return outcome;
   const step: Step = async (name, run) => {
     await attempt(name, run);
@@ -165,8 +200,10 @@ async function runScenario(root: string, scenario: Scenario): Promise<Outcome> {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [root = '', name = ''] = process.argv.slice(2);
+  const [root = '', name = '', durability] = process.argv.slice(2);
   const scenario = scenarios[name];
   if (scenario === undefined) throw new Error(`no scenario ${name}`);
-  process.stdout.write(JSON.stringify(await runScenario(root, scenario)));
+  process.stdout.write(
+    JSON.stringify(await runScenario(root, scenario, durability === 'relaxed' ? 'relaxed' : 'strict')),
+  );
 }

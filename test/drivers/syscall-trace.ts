@@ -51,7 +51,8 @@ export function readSteps(files: string): Map<string, SystemCall[]> {
   return steps;
 }
 
-function readCalls(files: string): SystemCall[] {
+/** Every successful call and every mark, in the order in which they began. */
+export function readCalls(files: string): SystemCall[] {
   const folder = dirname(files);
   return readdirSync(folder)
     .filter((name) => name.startsWith(`${basename(files)}.`))
