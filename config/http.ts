@@ -4,10 +4,13 @@ import { debugSchema } from './http-debug.ts';
 import { tlsSchema } from './http-tls.ts';
 import type { TcpAddress } from './network.ts';
 import { addressBlock, headers, parseBaseUrl, parseTcpAddress } from './network.ts';
-import { flag, integer, oneOf, parsed, text, timer } from './scalars.ts';
+import { flag, integer, oneOf, parsed, parseInteger, text, timer } from './scalars.ts';
 
 /** `http.addr` and `http.net`, taken apart. */
 export type ListenAddress = TcpAddress | { readonly net: 'unix'; readonly path: string };
+
+/** Each takes some 70 MB: a number beyond this is a slip of the pen. */
+const MOST_WORKERS = 256;
 
 export const httpSchema = z
   .strictObject({
@@ -54,6 +57,9 @@ export const httpSchema = z
       .describe(
         'Uploads that one client may have open at a server: begun, not finished, and gone on with within an hour. 0: any number.',
       ),
+    workers: parsed(parseWorkers, `auto, or a whole number from 1 to ${MOST_WORKERS}`)
+      .default(1)
+      .describe('How many processes answer requests: a number, or auto for one on each core.'),
     tls: tlsSchema.prefault({}),
     http2: z
       .strictObject({
@@ -91,6 +97,12 @@ function checkVersions(
   const refuse = (message: string) => context.addIssue({ code: 'custom', path: ['h2c', 'enabled'], message });
   if (tls !== undefined) refuse('must be false with http.tls: HTTP/2 is spoken over TLS then');
   if (says(http2, 'disabled')) refuse('must be false, since http.http2.disabled is true');
+}
+
+function parseWorkers(value: string): number | 'auto' | undefined {
+  if (value.toLowerCase() === 'auto') return 'auto';
+  const count = parseInteger(value);
+  return count !== undefined && count >= 1 && count <= MOST_WORKERS ? count : undefined;
 }
 
 function parseListenAddress(net: 'tcp' | 'unix', addr: string): ListenAddress | undefined {

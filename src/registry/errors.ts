@@ -56,6 +56,11 @@ const rows = {
 
 export type Reason = keyof typeof rows;
 
+/** Whether a text, such as one from another process of ours, is a reason. */
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(rows, text);
+}
+
 export interface ErrorFacts {
   /** When it is worth another try. */
   readonly retryAfterSeconds?: number;

@@ -1,4 +1,4 @@
-// Upload sessions of one process that works alone, remembered in the storage itself: that lets an upload go on after a restart,
+// Upload sessions of one process that works on them alone, remembered in the storage itself: that lets an upload go on after a restart,
 // or in the `registry` image.
 //
 // A session without a byte is kept in memory: to begin it anew costs its client nothing. With its first bytes it is written
@@ -22,6 +22,8 @@ import {
 } from './session-record.ts';
 
 export interface StorageSessions extends UploadSessions {
+  /** Keeps nothing of the session in memory: another process goes on with it. To be called while nobody writes to it. */
+  handOver(id: SessionId): Promise<void>;
   /** Writes down what was only in memory, so that the next process finds it. */
   close(): Promise<void>;
 }
@@ -143,6 +145,12 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       if (!hasOnlyNote) await driver.delete(upload(repository, id), { durable: false });
       if (size !== undefined && size < NOTED_FROM) return;
       await driver.delete(uploadState(repository, id), { durable: false, alone: true });
+    },
+
+    async handOver(id) {
+      const session = begun.get(id);
+      if (session !== undefined) await writeDown(session);
+      known.delete(id);
     },
 
     async close() {

@@ -1,0 +1,144 @@
+// How the requests of one of several processes keep out of the way of those of the others: locks from the primary, uploads at
+// home in one process at a time (lock-desk.ts).
+//
+// A lock that was given holds as long as the wire to the primary does. When that is cut the process ends; until it has, it
+// writes nothing more.
+import { setImmediate } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { RegistryError } from '../registry/errors.ts';
+import { uploadData } from '../registry/layout.ts';
+import { createLocks, type Lease, type Locks } from '../registry/locks.ts';
+import { isRepositoryName, type RepositoryName } from '../registry/name.ts';
+import { isSessionId, type SessionId, type UploadSession } from '../registry/sessions.ts';
+import type { Coordination } from '../sessions/coordination.ts';
+import { createStorageSessions } from '../sessions/storage.ts';
+import type { Channel } from './channel.ts';
+import { shownSchema, uploadSchema } from './lock-desk.ts';
+
+/** Uploads that are at home here, at most; those that have been quiet for longest move out. */
+const MOST_AT_HOME = 50_000;
+
+const beginningSchema = z.object({ startedAt: z.iso.datetime(), size: z.number() });
+
+export function createWorkerCoordination(driver: StorageDriver, channel: Channel): Coordination {
+  const sessions = createStorageSessions(driver);
+  /** Among the requests of this process. */
+  const local = createLocks();
+  const home = new LRUCache<SessionId, true>({
+    max: MOST_AT_HOME,
+    // It may not hold what nobody can take from it.
+    dispose: (_, id, reason) => void (reason === 'evict' && moveOut(id).catch(() => undefined)),
+  });
+  const moving = new Map<SessionId, PromiseWithResolvers<void>>();
+  let tickets = 0;
+
+  const lease: Lease = {
+    token: '',
+    async confirm() {
+      if (channel.isCut()) throw new RegistryError('unavailable');
+    },
+    isLost: () => channel.isCut(),
+  };
+
+  /** Resolves when nobody here is at work on the upload, and all that is known of it is in the store. */
+  async function moveOut(id: SessionId): Promise<void> {
+    home.delete(id);
+    await local.exclusive(id, () => sessions.handOver(id));
+  }
+
+  function moveIn(id: SessionId): Promise<void> {
+    const running = moving.get(id);
+    if (running !== undefined) return running.promise;
+    const moved = Promise.withResolvers<void>();
+    moving.set(id, moved);
+    channel.ask('home', { id }).catch((error: unknown) => {
+      moving.delete(id);
+      moved.reject(error);
+    });
+    return moved.promise;
+  }
+
+  async function atHome<T>(id: SessionId, kind: keyof Locks, work: (lease: Lease) => Promise<T>): Promise<T> {
+    for (;;) {
+      if (!home.has(id)) await moveIn(id);
+      const done = await local[kind](id, async () =>
+        // Another process may have asked for it while this request waited for its turn.
+        home.get(id) === true ? { result: await work(lease) } : undefined,
+      );
+      if (done !== undefined) return done.result;
+    }
+  }
+
+  async function fromPrimary<T>(
+    name: string,
+    alone: boolean,
+    work: (lease: Lease) => Promise<T>,
+  ): Promise<T> {
+    tickets += 1;
+    const ticket = tickets;
+    try {
+      await channel.ask('lock', { name, alone, ticket });
+      return await work(lease);
+    } finally {
+      channel.tell('unlock', { ticket });
+    }
+  }
+
+  /** An upload of which nothing is in the store yet may have been begun by another process. */
+  async function findElsewhere(
+    repository: RepositoryName,
+    id: SessionId,
+  ): Promise<UploadSession | undefined> {
+    const { data: begun } = beginningSchema.safeParse(await channel.ask('show', { id, repository }));
+    if (begun === undefined) return sessions.find(repository, id);
+    const write = { key: uploadData(repository, id), size: begun.size };
+    return { id, repository, startedAt: new Date(begun.startedAt), write };
+  }
+
+  // A message, and not the answer: it comes before the next process is given the upload, and so before `leave`.
+  channel.on('home', (content) => {
+    const { id } = uploadSchema.parse(content);
+    home.set(id, true);
+    moving.get(id)?.resolve();
+    moving.delete(id);
+  });
+  channel.on('leave', async (content) => {
+    const { id } = uploadSchema.parse(content);
+    // Who has waited for the upload takes a turn first, or those that want it could go on taking it from one another.
+    await setImmediate();
+    await moveOut(id);
+  });
+  channel.on('show', async (content) => {
+    const { id, repository } = shownSchema.parse(content);
+    if (!home.has(id) || !isRepositoryName(repository)) return undefined;
+    const session = await sessions.find(repository, id);
+    return session && { startedAt: session.startedAt.toISOString(), size: session.write.size };
+  });
+
+  return {
+    locks: {
+      shared: (name, work) =>
+        isSessionId(name) ? atHome(name, 'shared', work) : fromPrimary(name, false, work),
+      exclusive: (name, work) =>
+        isSessionId(name) ? atHome(name, 'exclusive', work) : fromPrimary(name, true, work),
+    },
+    sessions: {
+      ...sessions,
+      async create(session) {
+        await sessions.create(session);
+        home.set(session.id, true);
+      },
+      async find(repository, id) {
+        const found = await sessions.find(repository, id);
+        return found === undefined && !home.has(id) ? findElsewhere(repository, id) : found;
+      },
+      async remove(session) {
+        await sessions.remove(session);
+        home.delete(session.id);
+      },
+    },
+    close: () => sessions.close(),
+  };
+}

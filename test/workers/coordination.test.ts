@@ -1,0 +1,208 @@
+// Locks and upload sessions of several processes of one server.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { test } from 'node:test';
+import { isRefusal } from '../../src/registry/errors.ts';
+import type { Lease, Locks } from '../../src/registry/locks.ts';
+import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
+import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
+import { locksSuite, work } from '../registry/locks-suite.ts';
+import { newSession, repository, saveAlone, sessionsSuite } from '../sessions/suite.ts';
+import { temporaryDirectory } from '../support/service.ts';
+import { openPrimary } from './linked.ts';
+
+/** Several round trips. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+}
+
+/** Each call goes through the next one of them, and is of a repository, which more than one works on at a time. */
+function inTurn(all: readonly Locks[]): Locks {
+  let calls = 0;
+  const run =
+    (kind: keyof Locks) =>
+    <T>(name: string, task: (lease: Lease) => Promise<T>): Promise<T> => {
+      calls += 1;
+      const locks = all[calls % all.length];
+      assert.ok(locks);
+      return locks[kind](`app/${name}`, task);
+    };
+  return { shared: run('shared'), exclusive: run('exclusive') };
+}
+
+locksSuite('one worker', () => openPrimary().addWorker(createMemoryDriver()).locks, settle);
+
+locksSuite(
+  'three workers and their primary',
+  () => {
+    const { desk, addWorker } = openPrimary();
+    const workers = Array.from({ length: 3 }, () => addWorker(createMemoryDriver()).locks);
+    return inTurn([...workers, desk.locks]);
+  },
+  settle,
+);
+
+sessionsSuite('a worker over memory', (driver) => openPrimary().addWorker(driver));
+sessionsSuite(
+  'a worker over a directory',
+  (driver) => openPrimary().addWorker(driver),
+  async (t) => createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) }),
+);
+
+test('what a worker has goes to the others when it is gone, and what it waited for too', async () => {
+  const { addWorker } = openPrimary();
+  const [first, second, third] = [1, 2, 3].map(() => addWorker(createMemoryDriver()));
+  assert.ok(first && second && third);
+  const log: string[] = [];
+  const [held, waiting, next] = ['held', 'waiting', 'next'].map((name) => work(name, log));
+  assert.ok(held && waiting && next);
+  const lost = first.locks.exclusive('app', held.run);
+  await held.begun;
+  const abandoned = second.locks.exclusive('app', waiting.run);
+  await settle();
+  const granted = third.locks.exclusive('app', next.run);
+  await settle();
+  assert.deepEqual(log, ['+held']);
+  second.die();
+  await assert.rejects(abandoned, (error) => isRefusal(error, 'unavailable'));
+  await settle();
+  assert.deepEqual(log, ['+held'], 'nobody has it before its holder is gone');
+  first.die();
+  await next.begun;
+  next.end();
+  held.end();
+  assert.equal(await granted, 'next');
+  await lost;
+});
+
+test('who has lost the primary is told so before the next step', async () => {
+  const worker = openPrimary().addWorker(createMemoryDriver());
+  for (const name of ['app', randomUUID()]) {
+    await worker.locks.exclusive(name, async (lease) => {
+      await lease.confirm();
+      assert.equal(lease.isLost(), false);
+      if (name !== 'app') {
+        worker.die();
+        assert.equal(lease.isLost(), true);
+        await assert.rejects(lease.confirm(), (error) => isRefusal(error, 'unavailable'));
+      }
+    });
+  }
+  await assert.rejects(
+    worker.locks.exclusive('app', async () => assert.fail('it has no lock')),
+    (error) => isRefusal(error, 'unavailable'),
+  );
+});
+
+test('an upload that was begun in one process is known in the others at once, and goes on there', async (t) => {
+  const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
+  const { addWorker } = openPrimary();
+  const [first, second] = [addWorker(driver), addWorker(driver)];
+  const session = newSession();
+  await first.sessions.create(session);
+  assert.deepEqual(await second.sessions.find(repository, session.id), session, 'where it stands');
+  await second.locks.exclusive(session.id, async () => {
+    assert.deepEqual(await second.sessions.find(repository, session.id), session, 'and to go on with');
+  });
+  for (const worker of [first, second, first]) {
+    const { id } = session;
+    await worker.locks.exclusive(id, async (lease) => {
+      const found = await worker.sessions.find(repository, id);
+      assert.ok(found);
+      await worker.sessions.claim(found, lease);
+      const write = await driver.append(found.write, oneByte());
+      await worker.sessions.save({ ...found, write }, lease);
+    });
+  }
+  assert.equal((await second.sessions.find(repository, session.id))?.write.size, 3);
+});
+
+test('an upload is never remembered as it was before another process went on with it', async () => {
+  // Where the store does not show the bytes, what a process remembers is all it looks at.
+  const driver = createMemoryDriver();
+  const { addWorker } = openPrimary();
+  const [first, second] = [addWorker(driver), addWorker(driver)];
+  const session = newSession();
+  await first.sessions.create(session);
+  for (let size = 1; size < 6; size += 1) {
+    const [writer, reader] = size % 2 === 0 ? [first, second] : [second, first];
+    await saveAlone(writer, { ...session, write: { ...session.write, size } });
+    await reader.locks.exclusive(session.id, async () => {
+      assert.equal((await reader.sessions.find(repository, session.id))?.write.size, size);
+    });
+  }
+  await second.sessions.remove(session);
+  assert.equal(
+    await first.locks.exclusive(session.id, () => first.sessions.find(repository, session.id)),
+    undefined,
+  );
+});
+
+test('one writer at a time goes on with an upload, whichever processes its requests reach', async () => {
+  const driver = createMemoryDriver();
+  const { addWorker, desk } = openPrimary();
+  const workers = Array.from({ length: 4 }, () => addWorker(driver));
+  const everybody = [...workers.map(({ locks }) => locks), desk.locks];
+  const session = newSession();
+  await workers[0]?.sessions.create(session);
+  let running = 0;
+  let done = 0;
+  const takeTurn = async () => {
+    running += 1;
+    assert.equal(running, 1);
+    await new Promise(setImmediate);
+    running -= 1;
+    done += 1;
+  };
+  const turns = Array.from({ length: 20 }, () =>
+    everybody.map((locks) => locks.exclusive(session.id, takeTurn)),
+  );
+  await Promise.all(turns.flat());
+  assert.equal(done, 100);
+});
+
+test('an upload whose process is gone goes on with what is in the store', async () => {
+  const driver = createMemoryDriver();
+  const { addWorker } = openPrimary();
+  const [first, second] = [addWorker(driver), addWorker(driver)];
+  const [begun, saved, locked] = [newSession(), newSession(), newSession()];
+  for (const session of [begun, saved, locked]) await first.sessions.create(session);
+  const grown = { ...saved, write: { ...saved.write, size: 5 } };
+  await saveAlone(first, grown);
+  const held = work('held', []);
+  const lost = first.locks.exclusive(locked.id, held.run);
+  await held.begun;
+  const waiting = second.locks.exclusive(locked.id, () => second.sessions.find(repository, locked.id));
+  await settle();
+  first.die();
+  assert.equal(await waiting, undefined, 'what had no byte was in its memory alone');
+  assert.deepEqual(await second.sessions.find(repository, saved.id), grown);
+  assert.equal(await second.sessions.find(repository, begun.id), undefined);
+  held.end();
+  await lost;
+});
+
+test('a worker that comes later, or takes the place of one that died, finds the same uploads', async () => {
+  const driver = createMemoryDriver();
+  const { addWorker } = openPrimary();
+  const [first, second] = [addWorker(driver), addWorker(driver)];
+  const session = newSession();
+  await first.sessions.create(session);
+  second.die();
+  assert.deepEqual(await addWorker(driver).sessions.find(repository, session.id), session);
+});
+
+test('uploads without a byte are written down when a worker stops', async () => {
+  const driver = createMemoryDriver();
+  const { addWorker } = openPrimary();
+  const first = addWorker(driver);
+  const session = newSession();
+  await first.sessions.create(session);
+  await first.close();
+  first.die();
+  assert.deepEqual(await addWorker(driver).sessions.find(repository, session.id), session);
+});
+
+async function* oneByte(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from('x');
+}
