@@ -21,7 +21,7 @@ import { type ClientOrigin, createClientOrigin } from './http/origin.ts';
 import { createRedirectPolicy, type RedirectSettings } from './http/redirect-policy.ts';
 import { createReport, type Report } from './http/report.ts';
 import type { Handlers } from './http/routes.ts';
-import { createUploadQuota } from './http/upload-quota.ts';
+import { createUploadQuota, type UploadQuota } from './http/upload-quota.ts';
 import { createBlobs } from './registry/blobs.ts';
 import { type Catalog, createCatalog } from './registry/catalog.ts';
 import { createContent } from './registry/content.ts';
@@ -69,6 +69,11 @@ export interface RegistryAppDependencies {
    */
   readonly tell?: ServerEvents['tell'];
   /**
+   * How many uploads a client may have open.
+   * @default counted within this process
+   */
+  readonly quota?: UploadQuota;
+  /**
    * Milliseconds over which a transfer is looked at before it is cut for being slow.
    * @default 60_000
    */
@@ -99,6 +104,7 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
     access = openToEverybody(log),
     observation = {},
     tell,
+    quota = ownQuota(configuration, observation),
     pacePeriodMs = PACE_PERIOD_MS,
     signal,
   } = dependencies;
@@ -108,7 +114,7 @@ export function createRegistryApp(dependencies: RegistryAppDependencies): Regist
   const originOf = createClientOrigin(proxies);
   const report = tell && reportTo(tell, configuration, originOf);
   const listener = createApp({
-    handlers: createHandlers(registry, access, configuration, { pacePeriodMs, observation, report }),
+    handlers: createHandlers(registry, access, configuration, { pacePeriodMs, observation, report, quota }),
     log,
     meter: observation.metrics?.http,
     tracer: observation.traces?.requests,
@@ -166,7 +172,8 @@ function createHandlers(
     pacePeriodMs,
     observation: { metrics },
     report,
-  }: { pacePeriodMs: number; observation: Observation; report: Report | undefined },
+    quota,
+  }: { pacePeriodMs: number; observation: Observation; report: Report | undefined; quota: UploadQuota },
 ): Handlers {
   const { minimumrate } = configuration.http;
   const locations = locationsOf(configuration.http);
@@ -174,8 +181,6 @@ function createHandlers(
   const deleteEnabled = configuration.storage.delete.enabled;
   const { blobs, uploads, manifests, isHeld } = registry;
   const keptTags = createKeptTags(access.policy);
-  const quota = createUploadQuota({ most: configuration.http.openuploads });
-  metrics?.watchOpenUploads(quota.open);
   return {
     base: createBaseHandlers(),
     blobs: createBlobHandlers({
@@ -211,6 +216,12 @@ function createHandlers(
     }),
     ...access.handlers?.({ pace, onToken: metrics?.access.onToken }),
   };
+}
+
+function ownQuota({ http }: Configuration, { metrics }: Observation): UploadQuota {
+  const quota = createUploadQuota({ most: http.openuploads });
+  metrics?.watchOpenUploads(quota.open);
+  return quota;
 }
 
 function locationsOf({ host, prefix, secret }: Configuration['http']): Locations {

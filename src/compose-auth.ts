@@ -10,7 +10,7 @@ import {
   type LimitedLogins,
   type LimitedLoginsDependencies,
 } from './auth/limited-logins.ts';
-import { createLoginLimit } from './auth/login-limit.ts';
+import type { LoginAttempts } from './auth/login-attempts.ts';
 import { createFederation } from './auth/oidc/federation.ts';
 import { createIssuer, type Issuer } from './auth/oidc/issuer.ts';
 import { createBcryptPool } from './auth/passwords/bcrypt-pool.ts';
@@ -23,6 +23,7 @@ import { openSigningKeys, readSigningKeys } from './auth/tokens/signing-keys.ts'
 import { createTokenService, type Proof, type TokenService } from './auth/tokens/token-service.ts';
 import { type Access, auditOf, openToEverybody } from './compose-access.ts';
 import { OFFICE } from './compose-keys.ts';
+import { openAttempts } from './compose-logins.ts';
 import { createOfficeHandlers } from './compose-office.ts';
 import { type KnownNames, knownToConfiguration, openRules } from './compose-rules.ts';
 import type { Locks } from './registry/locks.ts';
@@ -33,6 +34,17 @@ export interface AccessDependencies {
   readonly log: Logger;
   /** Hears how each login ended, and not whose it was. */
   readonly onLogin?: LimitedLoginsDependencies['onLogin'];
+  /** Where several processes answer the requests of one server. */
+  readonly shared?: SharedAccess;
+}
+
+/** What they have in common, so that together they are not more lenient than one. */
+export interface SharedAccess {
+  readonly attempts: LoginAttempts;
+  /** What secrets are marked with. */
+  readonly key: Uint8Array;
+  /** Whether it is this process that removes what has run out. */
+  readonly tidies: boolean;
 }
 
 type Auth = Configuration['auth'];
@@ -43,7 +55,7 @@ type Auth = Configuration['auth'];
  */
 export async function openAccess(
   { auth, http, storage }: Pick<Configuration, 'auth' | 'http' | 'storage'>,
-  { driver, locks, log, onLogin }: AccessDependencies,
+  { driver, locks, log, onLogin, shared }: AccessDependencies,
 ): Promise<Access> {
   const { scheme } = auth;
   const readOnly = storage.maintenance.readonly.enabled;
@@ -158,7 +170,7 @@ export async function openAccess(
       challenge: (facts) =>
         bearerChallenge(named ?? `${facts.origin}${http.prefix}${TOKEN_PATH}`, serviceName, facts),
     });
-    if (!readOnly) sweepNowAndThen(service);
+    if (!readOnly && shared?.tidies !== false) sweepNowAndThen(service);
     return { gatekeeper, policy, tokens: { service, keys, logins, serviceName } };
   }
 
@@ -171,12 +183,8 @@ export async function openAccess(
   }
 
   function limited(verify: (name: string, secret: string) => Promise<Proof | undefined>): LimitedLogins {
-    const { peraddress, peraccount } = auth.failedlogins;
-    const limit = createLoginLimit({
-      perAddress: { atOnce: peraddress, forgivenAfter: FORGIVEN_PER_ADDRESS },
-      perNameAndAddress: { atOnce: peraccount, forgivenAfter: FORGIVEN_PER_ACCOUNT },
-    });
-    return createLimitedLogins({ verify, limit, audit, onLogin });
+    const { attempts, key } = shared ?? { attempts: openAttempts(auth), key: undefined };
+    return createLimitedLogins({ verify, attempts, key, audit, onLogin });
   }
 
   /** The rules of the section, or of the file that it names. */
@@ -240,6 +248,3 @@ type OfficeSettings = Omit<Extract<Auth['scheme'], { name: 'berth' }>, 'name' | 
 
 const TOKEN_PATH = '/auth/token';
 const SWEPT_EVERY_MS = 6 * 3_600_000;
-/** Seconds after which a failed login is forgiven. */
-const FORGIVEN_PER_ADDRESS = 1;
-const FORGIVEN_PER_ACCOUNT = 20;

@@ -8,6 +8,7 @@ import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { openSharedDriver } from './compose-storage.ts';
 import type { Attempt } from './events/courier.ts';
 import type { EventEndpoint } from './events/endpoint.ts';
+import type { EventSettings, RegistryEvent } from './events/event.ts';
 import type { Circumstances, Happening } from './registry/happening.ts';
 import type { Locks } from './registry/locks.ts';
 
@@ -15,6 +16,10 @@ import type { Locks } from './registry/locks.ts';
 export interface ServerEvents {
   /** Absent: nobody wants to know. Nothing may be told before `start`. */
   readonly tell?: (happening: Happening, circumstances: Circumstances) => Promise<void>;
+  /** The same for an event that another process of this server has made. */
+  readonly take?: (event: RegistryEvent) => Promise<void>;
+  /** What the events of this server name as their source. */
+  readonly instance?: string;
   /** Throws what the store throws. */
   start(): Promise<void>;
   /** Events that an endpoint is still to be told of, by its name. */
@@ -38,7 +43,7 @@ type EventsConfiguration = Pick<Configuration, 'notifications' | 'http' | 'redis
 
 /** Without an endpoint nothing is kept, nothing loaded and nothing told. */
 export function wireEvents(configuration: EventsConfiguration, wiring: EventsWiring): ServerEvents {
-  const { notifications, http, redis, storage } = configuration;
+  const { notifications, redis, storage } = configuration;
   const endpoints = endpointsOf(notifications);
   const isReadOnly = storage.maintenance.readonly.enabled;
   if (endpoints.length === 0 || isReadOnly) {
@@ -46,10 +51,7 @@ export function wireEvents(configuration: EventsConfiguration, wiring: EventsWir
     return { async start() {}, pending: () => new Map(), async close() {} };
   }
   const server = randomUUID();
-  const settings = {
-    source: { addr: sourceAddress(http.listen), instanceID: server },
-    includeReferences: notifications.events.includereferences,
-  };
+  const settings = eventSettings(configuration, server);
   const { now = () => new Date() } = wiring;
   let started: Awaited<ReturnType<typeof startNow>> | undefined;
 
@@ -64,12 +66,18 @@ export function wireEvents(configuration: EventsConfiguration, wiring: EventsWir
     return { events, createEvent };
   }
 
+  const running = () => {
+    if (started === undefined) throw new Error('events have not been started');
+    return started;
+  };
+
   return {
+    instance: server,
     async tell(happening, circumstances) {
-      if (started === undefined) throw new Error('events have not been started');
-      const { events, createEvent } = started;
+      const { events, createEvent } = running();
       await events.tell(createEvent(happening, circumstances, now(), settings));
     },
+    take: (event) => running().events.tell(event),
     async start() {
       started = await startNow();
     },
@@ -77,6 +85,21 @@ export function wireEvents(configuration: EventsConfiguration, wiring: EventsWir
     async close() {
       await started?.events.close();
     },
+  };
+}
+
+/** What a worker tells of, made into events here, for the process that keeps them: one queue for a server, in one order. */
+export function relayEvents(
+  configuration: EventsConfiguration,
+  instance: string,
+  send: (event: RegistryEvent, mayBeLate: boolean) => Promise<void>,
+): NonNullable<ServerEvents['tell']> {
+  const settings = eventSettings(configuration, instance);
+  const isStrict = configuration.notifications.durability === 'strict';
+  return async (happening, circumstances) => {
+    const { createEvent } = await import('./events/event.ts');
+    const event = createEvent(happening, circumstances, new Date(), settings);
+    await send(event, !isStrict || event.action === 'pull');
   };
 }
 
@@ -116,6 +139,13 @@ export async function replayTo(
     replayed.push({ name: endpoint.name, told: await replayEvents(endpoint, since, { driver }) });
   }
   return replayed;
+}
+
+function eventSettings({ notifications, http }: EventsConfiguration, instance: string): EventSettings {
+  return {
+    source: { addr: sourceAddress(http.listen), instanceID: instance },
+    includeReferences: notifications.events.includereferences,
+  };
 }
 
 function endpointsOf({ endpoints }: Configuration['notifications']): readonly EventEndpoint[] {

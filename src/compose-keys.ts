@@ -17,6 +17,20 @@ export const OFFICE = {
   algorithm: 'ES256',
 } as const;
 
+/**
+ * Makes the first key in a store that has none, where the configuration has tokens signed with keys from there: of several
+ * processes that begin at once each would make one. Throws SigningKeyError, and what the storage throws.
+ */
+export async function ensureSigningKey(
+  { scheme, policy }: Configuration['auth'],
+  driver: StorageDriver,
+): Promise<void> {
+  const settings = scheme.name === 'htpasswd' && policy !== undefined ? OFFICE : scheme;
+  if (!('tokenlife' in settings) || ('signingkey' in settings && settings.signingkey !== undefined)) return;
+  const { algorithm, tokenlife } = settings;
+  await openSigningKeys({ driver, algorithm, tokenLife: tokenlife / 1000 });
+}
+
 /** The keys of the configuration, for commands; without making one. Throws NoKeptKeysError, SigningKeyError, and what the storage throws. */
 export function openKeptKeys(
   { scheme, policy }: Configuration['auth'],

@@ -4,28 +4,19 @@ import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import type { Configuration } from '../config/schema.ts';
 import { createCheckedDriver } from '../storage-drivers/checked.ts';
-import type { StorageDriver } from '../storage-drivers/driver.ts';
 import type { FirstAdministrator } from './auth/accounts/administrators.ts';
 import { type Access, openToEverybody } from './compose-access.ts';
 import { createRegistryApp } from './compose-app.ts';
 import type { AccessDependencies } from './compose-auth.ts';
 import { wireEvents } from './compose-events.ts';
-import {
-  type Observation,
-  openDebugServer,
-  openObservation,
-  redisListeners,
-  storageListener,
-} from './compose-observe.ts';
+import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
+import { describeAuth, overRedis, showPresence, startPurging } from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
-import { announcePresence, type Presence } from './maintenance/presence.ts';
-import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
-import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import { startHealthChecks } from './observe/health.ts';
 import { healthChecks } from './observe/health-checks.ts';
 import type { Traces } from './observe/tracing.ts';
-import { type Coordination, createLocalCoordination } from './sessions/coordination.ts';
+import { createLocalCoordination } from './sessions/coordination.ts';
 
 export interface RunningServer {
   readonly address: string;
@@ -42,8 +33,6 @@ export interface RunningServer {
   close(): Promise<number>;
 }
 
-const SIGN_OF_LIFE_MS = 5_000;
-
 /**
  * Opens the storage and starts to listen. Throws what either of them throws; nothing is left open then.
  * @param traces gets spans of requests, and stays open when the server is closed
@@ -57,7 +46,8 @@ export async function startServer(
   const observation = await openObservation(configuration, store.name, traces);
   const driver = createCheckedDriver(store, storageListener(observation, store.name));
   await using undo = new AsyncDisposableStack();
-  const coordination = await coordinate(driver, configuration, log, observation);
+  const coordination =
+    (await overRedis(driver, configuration, log, observation)) ?? createLocalCoordination(driver);
   undo.defer(() => coordination.close());
   const health = startHealthChecks(
     healthChecks(configuration.health, () => driver.list('', { limit: 1 })),
@@ -141,7 +131,7 @@ export async function startServer(
 }
 
 /** Holds requests back until it is opened: a port that is taken is noticed before the store is looked at. */
-function createGate(listener: RequestListener): { readonly listener: RequestListener; open(): void } {
+export function createGate(listener: RequestListener): { readonly listener: RequestListener; open(): void } {
   const opened = Promise.withResolvers<void>();
   let isOpen = false;
   return {
@@ -156,50 +146,22 @@ function createGate(listener: RequestListener): { readonly listener: RequestList
   };
 }
 
-function startPurging(
-  dependencies: PurgeDependencies,
-  { uploadpurging, readonly }: Configuration['storage']['maintenance'],
-): Schedule | undefined {
-  if (!uploadpurging.enabled || readonly.enabled) return undefined;
-  const { age, interval, dryrun } = uploadpurging;
-  return schedulePurge(dependencies, { ageMs: age, intervalMs: interval, dryRun: dryrun });
-}
-
 /** Only who asks somebody who they are pays for loading how that is done. */
-async function guardedBy(configuration: Configuration, dependencies: AccessDependencies): Promise<Access> {
+export async function guardedBy(
+  configuration: Configuration,
+  dependencies: AccessDependencies,
+): Promise<Access> {
   const { scheme, policy } = configuration.auth;
   if (scheme.name === 'none' && policy === undefined) return openToEverybody(dependencies.log);
   const { openAccess } = await import('./compose-auth.ts');
   return openAccess(configuration, dependencies);
 }
 
-/** Over Redis if there is one, else within this process. */
-async function coordinate(
-  driver: StorageDriver,
-  { redis, storage }: Configuration,
-  log: Logger,
-  observation: Observation,
-): Promise<Coordination> {
-  if (redis === undefined) return createLocalCoordination(driver);
-  // Only who uses it pays for loading the client.
-  const { createRedisCoordination } = await import('./sessions/redis-coordination.ts');
-  const uploadTtlMs = storage.maintenance.uploadpurging.age;
-  return createRedisCoordination(driver, redis, uploadTtlMs, log, redisListeners(observation));
-}
-
-/** A server that works alone has to be the only one that writes to its store. Throws StoreInUseError if it is not. */
-async function showPresence(
-  driver: StorageDriver,
-  { redis, storage }: Configuration,
-  log: Logger,
-): Promise<Presence | undefined> {
-  const sharesNothing = storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled;
-  if (redis !== undefined || sharesNothing) return undefined;
-  return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS });
-}
-
 /** What is spoken besides HTTP/1.1. Throws CertificateError when the files of `http.tls` cannot be used. */
-async function protocolsOf({ tls, http2, h2c }: Configuration['http'], log: Logger): Promise<Protocols> {
+export async function protocolsOf(
+  { tls, http2, h2c }: Configuration['http'],
+  log: Logger,
+): Promise<Protocols> {
   if (tls === undefined) return { http2: h2c.enabled };
   const { source, ...rules } = tls;
   const endpoint =
@@ -212,11 +174,7 @@ async function protocolsOf({ tls, http2, h2c }: Configuration['http'], log: Logg
   return { tls: await endpoint, http2: !http2.disabled };
 }
 
-function listenTarget(listen: Configuration['http']['listen']) {
+export function listenTarget(listen: Configuration['http']['listen']) {
   if (listen.net === 'unix') return { path: listen.path };
   return { port: listen.port, ...(listen.host !== undefined && { host: listen.host }) };
-}
-
-function describeAuth({ scheme, policy }: Configuration['auth']): RunningServer['auth'] {
-  return scheme.name === 'none' && policy !== undefined ? 'rules' : scheme.name;
 }

@@ -46,7 +46,7 @@ const rooms: readonly (readonly [room: RegExp, mayImport: RegExp])[] = [
   // A command calls compose; beyond that it explains failures, and so knows the errors of those who throw them.
   [
     /^src\/cli\//,
-    /^(src\/(cli|auth|events|observe|maintenance|sessions)\/|src\/compose(-\w+)?\.ts|src\/registry\/errors\.ts|src\/http\/tls\/|config\/|storage-drivers\/errors\.ts)/,
+    /^(src\/(cli|auth|events|observe|maintenance|sessions|workers)\/|src\/compose(-\w+)?\.ts|src\/registry\/errors\.ts|src\/http\/tls\/|config\/|storage-drivers\/errors\.ts)/,
   ],
   [/^src\/registry\//, /^(src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/sessions\//, /^(src\/sessions\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
@@ -54,6 +54,7 @@ const rooms: readonly (readonly [room: RegExp, mayImport: RegExp])[] = [
   [/^src\/events\//, /^(src\/events\/|src\/registry\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/http\//, /^src\/(http|registry|auth|observe)\//],
   [/^src\/maintenance\//, /^(src\/maintenance\/|src\/registry\/|src\/sessions\/|storage-drivers\/)/],
+  [/^src\/workers\//, /^(src\/(workers|auth|http|registry|sessions)\/|storage-drivers\/(driver|errors)\.ts)/],
   [/^src\/observe\//, /^src\/observe\//],
 ];
 
@@ -111,7 +112,9 @@ test('a start loads no client and no SDK before it is known to be needed', () =>
       .replace(/\bimport\([^)]*\)/g, '');
     for (const name of importsOf(path, values)) texts.has(name) ? follow(name) : packagesReached.add(name);
   }
-  follow('src/cli/serve.ts');
+  // One process that does everything, and those of a server with several: which ones, the configuration says.
+  for (const start of ['cli/serve.ts', 'cli/worker.ts', 'compose.ts', 'compose-primary.ts'])
+    follow(`src/${start}`);
   assert.ok(reached.has('src/compose.ts') && packagesReached.has('pino'));
   for (const late of ['@aws-sdk', 'ioredis', 'prom-client', '@opentelemetry']) {
     assert.deepEqual(

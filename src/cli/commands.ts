@@ -24,6 +24,8 @@ export async function loadCommand(words: readonly string[]): Promise<Command> {
   switch (first) {
     case 'serve':
       return loadServe(rest);
+    case 'worker':
+      return (await import('./worker.ts')).runWorker;
     case 'check-config': {
       const { checkConfig } = await import('./check-config.ts');
       return () => checkConfig(rest);

@@ -1,35 +1,33 @@
 // `berth serve`: runs the registry until somebody asks it to stop.
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { ConfigurationError } from '../../config/problem.ts';
+import { type ConfigurationSources, loadConfiguration } from '../../config/load.ts';
 import type { Configuration } from '../../config/schema.ts';
-import { DriverError } from '../../storage-drivers/errors.ts';
 import type { FirstAdministrator } from '../auth/accounts/administrators.ts';
-import { type RunningServer, startServer } from '../compose.ts';
-import { CertificateError } from '../http/tls/certificate-files.ts';
-import { StoreInUseError } from '../maintenance/presence.ts';
-import { DebugAddressError } from '../observe/debug-server.ts';
-import { createLog, type LogSettings } from '../observe/log.ts';
-import { RedisRefusedError } from '../sessions/coordination.ts';
-import { configurationFor } from './configuration.ts';
-import { openTraces } from './traces.ts';
-
-/** How long the last traces of a server that stops may take, in milliseconds. */
-const LAST_TRACES_MS = 3_000;
+import type { RunningServer } from '../compose.ts';
+import { createLog } from '../observe/log.ts';
+import type { Traces } from '../observe/tracing.ts';
+import { sourcesFor } from './configuration.ts';
+import { logSettings } from './log-settings.ts';
+import { reasonOf } from './start-problem.ts';
+import { LAST_TRACES_MS, openTraces } from './traces.ts';
+import type { WorkerStart } from './worker.ts';
 
 /** Resolves to the exit code when the server has stopped, or could not start. */
 export async function serve(words: readonly string[]): Promise<number> {
   try {
-    const { configuration, warnings } = await configurationFor(words);
+    const sources = await sourcesFor(words);
+    const { configuration, warnings } = loadConfiguration(sources);
     const { traces, warnings: aboutTraces } = await openTraces();
-    const settings = logSettings(configuration.log);
+    const settings = logSettings(configuration.log, process.stdout.isTTY === true);
     const log = createLog(settings, (line) => process.stdout.write(line), traces?.currentIds);
     for (const warning of [...warnings, ...aboutTraces]) log.warn(warning);
     traces?.onChange((state, error) => {
       if (state === 'lost') log.warn({ err: error }, 'traces do not arrive');
       else log.info('traces arrive again');
     });
-    const server = await startServer(configuration, log, traces);
+    const server = await start(sources, configuration, log, traces);
     // Before the server is announced: whoever reads that may stop it at once.
     const stopped = stopSignal(log);
     announce(server, log);
@@ -44,6 +42,37 @@ export async function serve(words: readonly string[]): Promise<number> {
     process.stderr.write(`${reason}\n`);
     return 1;
   }
+}
+
+/** In this process alone, or in as many as are wanted. */
+async function start(
+  sources: ConfigurationSources,
+  configuration: Configuration,
+  log: Logger,
+  traces: Traces | undefined,
+): Promise<RunningServer> {
+  const { workers } = configuration.http;
+  const size = workers === 'auto' ? availableParallelism() : workers;
+  // Only what is needed is loaded.
+  if (size === 1) return (await import('../compose.ts')).startServer(configuration, log, traces);
+  const [{ startPrimary }, { createFork }] = await Promise.all([
+    import('../compose-primary.ts'),
+    import('./fork.ts'),
+  ]);
+  return startPrimary({
+    configuration,
+    log,
+    traces,
+    size,
+    fork: createFork(),
+    // Read once: a worker that is started later has the same settings.
+    startWith: {
+      file: sources.file,
+      overrides: sources.overrides,
+      isTerminal: process.stdout.isTTY === true,
+    } satisfies WorkerStart,
+    onFirstAdministrator: (administrator) => show(administrator, 'localhost'),
+  });
 }
 
 function announce(server: RunningServer, log: Logger): void {
@@ -82,46 +111,4 @@ async function stopSignal(log: Logger): Promise<void> {
   log.info({ signal }, 'stopping: running transfers may finish');
   process.once('SIGTERM', () => process.exit(1));
   process.once('SIGINT', () => process.exit(1));
-}
-
-function logSettings({ level, formatter, fields, accesslog }: Configuration['log']): LogSettings {
-  const format = formatter ?? (process.stdout.isTTY ? 'terminal' : 'json');
-  return { level, fields, format, requests: accesslog.format };
-}
-
-/** The one line that explains why the server could not start; `undefined` for what nobody foresaw. */
-async function reasonOf(error: unknown): Promise<string | undefined> {
-  const { describeAuthProblem } = await import('./auth-problem.ts');
-  const problem = describeAuthProblem(error);
-  if (problem !== undefined) return problem;
-  if (error instanceof ConfigurationError) return error.message;
-  if (error instanceof StoreInUseError) return error.message;
-  if (error instanceof DebugAddressError) return `http.debug.addr: ${error.message}`;
-  if (error instanceof CertificateError) return `http.tls: ${error.message}`;
-  if (error instanceof RedisRefusedError) return `Redis does not let this server in: ${error.message}`;
-  if (error instanceof DriverError) {
-    return `the storage cannot be opened: ${messageOf(error.cause) ?? error.message}`;
-  }
-  if (isSystemError(error) && error.syscall === 'listen') {
-    // Node gives unix sockets the port -1.
-    const isPort = error.port !== undefined && error.port >= 0;
-    const place = isPort ? `port ${error.port}` : error.address;
-    if (error.code === 'EADDRINUSE')
-      return `${place} is in use already; http.addr or REGISTRY_HTTP_ADDR sets another one`;
-    return `cannot listen on ${place}: ${error.message}`;
-  }
-  return undefined;
-}
-
-function messageOf(error: unknown): string | undefined {
-  return error instanceof Error ? error.message : undefined;
-}
-
-interface ListenError extends NodeJS.ErrnoException {
-  readonly port?: number;
-  readonly address?: string;
-}
-
-function isSystemError(error: unknown): error is ListenError {
-  return error instanceof Error && 'syscall' in error;
 }

@@ -2,6 +2,9 @@
 import { chooseTraces } from '../../config/traces.ts';
 import type { Traces } from '../observe/tracing.ts';
 
+/** How long the last traces of a server that stops may take, in milliseconds. */
+export const LAST_TRACES_MS = 3_000;
+
 export interface OpenedTraces {
   readonly traces?: Traces;
   /** One line each, for people. */

@@ -7,9 +7,11 @@ import { z } from 'zod';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
 import { SERVERS, serverSign } from '../registry/layout.ts';
-import { isOfDeadNeighbour, readWhereabouts, whereaboutsSchema } from './whereabouts.ts';
+import { isEnding, isOfDeadNeighbour, readWhereabouts, whereaboutsSchema } from './whereabouts.ts';
 
 export interface Presence {
+  /** Writes the sign anew. To be called when there is another worker, before that writes anything. */
+  renew(): Promise<void>;
   /** Takes the sign away. */
   end(): Promise<void>;
 }
@@ -17,12 +19,17 @@ export interface Presence {
 export interface PresenceSettings {
   /** How often the sign is renewed, in milliseconds; one that has not changed for three times as long is nobody's any more. */
   readonly intervalMs: number;
+  /** Process numbers of the workers there are now. */
+  readonly workers?: () => readonly number[];
 }
 
 /** Another server is at work on the store. */
 export class StoreInUseError extends Error {
   override readonly name = 'StoreInUseError';
 }
+
+/** Between two looks whether the workers of a server that was killed are gone. */
+const ENDING_LOOK_MS = 20;
 
 const signSchema = whereaboutsSchema.extend({ state: z.enum(['starting', 'working']) });
 type Sign = z.infer<typeof signSchema>;
@@ -40,14 +47,14 @@ interface SeenSign {
 export async function announcePresence(
   driver: StorageDriver,
   log: Logger,
-  { intervalMs }: PresenceSettings,
+  { intervalMs, workers }: PresenceSettings,
 ): Promise<Presence> {
   const id = randomUUID();
   const here = await readWhereabouts();
   let state: Sign['state'] = 'starting';
   let renewal: Promise<void> = Promise.resolve();
   const renew = async () => {
-    const sign = Buffer.from(JSON.stringify({ ...here, state } satisfies Sign));
+    const sign = Buffer.from(JSON.stringify({ ...here, ...numbersOf(workers), state } satisfies Sign));
     await driver.write(serverSign(id), sign, { durable: false });
   };
   const timer = setInterval(() => {
@@ -71,11 +78,19 @@ export async function announcePresence(
     await end();
     throw error;
   }
-  return { end };
+  return { end, renew };
 
   /** Tells by whether a sign changes, not by its age: the clocks of server and store may differ. */
   async function waitForOthers(): Promise<void> {
-    const before = await signsOfOthers();
+    let before = await signsOfOthers();
+    for (
+      const end = performance.now() + intervalMs;
+      performance.now() < end;
+      before = await signsOfOthers()
+    ) {
+      if (![...before.values()].some(({ sign }) => sign !== undefined && isEnding(sign, here))) break;
+      await sleep(ENDING_LOOK_MS);
+    }
     if (before.size === 0) return;
     log.warn('another server may be at work on this store; looking whether it shows a sign of life');
     await sleep(intervalMs * 3);
@@ -106,6 +121,10 @@ export async function announcePresence(
     }
     return signs;
   }
+}
+
+function numbersOf(workers: PresenceSettings['workers']): Pick<Sign, 'workers'> {
+  return workers === undefined ? {} : { workers: [...workers()] };
 }
 
 function parseSign(content: Uint8Array): Sign | undefined {

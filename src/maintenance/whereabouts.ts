@@ -11,6 +11,8 @@ export const whereaboutsSchema = z.object({
   /** Within which process numbers mean the same processes; empty where it is not known (pid_namespaces(7)). */
   namespace: z.string(),
   pid: z.int(),
+  /** Those of the processes that answer its requests, where these are others. */
+  workers: z.array(z.int()).optional(),
 });
 
 export type Whereabouts = z.infer<typeof whereaboutsSchema>;
@@ -31,7 +33,14 @@ export async function readWhereabouts(): Promise<Whereabouts> {
 export function isOfDeadNeighbour(there: Whereabouts, here: Whereabouts): boolean {
   if (there.host !== here.host || there.boot !== here.boot) return false;
   if (there.pid === here.pid) return true;
-  return there.namespace === here.namespace && !isAlive(there.pid);
+  return there.namespace === here.namespace && !isAlive(there.pid) && !there.workers?.some(isAlive);
+}
+
+/** Whether only workers are left of the process, which end as soon as they notice. */
+export function isEnding(there: Whereabouts, here: Whereabouts): boolean {
+  if (there.host !== here.host || there.boot !== here.boot || there.namespace !== here.namespace)
+    return false;
+  return there.pid !== here.pid && !isAlive(there.pid) && there.workers?.some(isAlive) === true;
 }
 
 function isAlive(pid: number): boolean {

@@ -23,7 +23,12 @@ export interface Health {
   stop(): void;
 }
 
-export function startHealthChecks(checks: readonly HealthCheck[], log: Logger): Health {
+/** @param onChange hears which checks fail, whenever that changes */
+export function startHealthChecks(
+  checks: readonly HealthCheck[],
+  log: Logger,
+  onChange?: (failing: readonly string[]) => void,
+): Health {
   const failures = new Map<string, number>();
   const reasons = new Map<string, string>();
   const stopped = new AbortController();
@@ -33,12 +38,16 @@ export function startHealthChecks(checks: readonly HealthCheck[], log: Logger): 
     try {
       await check.probe(stopped.signal);
       failures.set(check.name, 0);
-      if (before >= check.threshold) log.info({ check: check.name }, 'healthy again');
+      if (before < check.threshold) return;
+      log.info({ check: check.name }, 'healthy again');
+      onChange?.(failing());
     } catch (error) {
       if (stopped.signal.aborted) return;
       failures.set(check.name, before + 1);
       reasons.set(check.name, describeFailure(error));
-      if (before + 1 === check.threshold) log.error({ check: check.name, err: error }, 'unhealthy');
+      if (before + 1 !== check.threshold) return;
+      log.error({ check: check.name, err: error }, 'unhealthy');
+      onChange?.(failing());
     }
   }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { createLimitedLogins } from '../../src/auth/limited-logins.ts';
+import { createLoginAttempts } from '../../src/auth/login-attempts.ts';
 import { createLoginLimit } from '../../src/auth/login-limit.ts';
 
 const ADDRESS = '192.0.2.1';
@@ -19,7 +20,7 @@ function openLogins() {
       await gate.promise;
       return secret === 'right' ? alice : undefined;
     },
-    limit: createLoginLimit({ perNameAndAddress: { atOnce: 20, forgivenAfter: 60 } }),
+    attempts: createLoginAttempts(createLoginLimit({ perNameAndAddress: { atOnce: 20, forgivenAfter: 60 } })),
     audit: pino({}, { write: (line: string) => void lines.push(line) }),
   });
   return { logins, lines, checks: () => checks, letGo: gate.resolve };

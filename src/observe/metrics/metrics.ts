@@ -18,7 +18,14 @@ export interface Metrics {
   /** Asked when the figures are read: the health checks there are, and those of them that fail. */
   watchHealth(checks: readonly string[], failing: () => readonly string[]): void;
   /** All figures, in the text format of Prometheus. */
-  page(): Promise<{ readonly contentType: string; readonly text: string }>;
+  page(): Promise<MetricsPage>;
+  /** All figures as JSON, for the process that sums up those of several. */
+  figures(): Promise<unknown>;
+}
+
+export interface MetricsPage {
+  readonly contentType: string;
+  readonly text: string;
 }
 
 export interface MetricsSettings {
@@ -73,6 +80,10 @@ export function createMetrics({ driver, hasRedis }: MetricsSettings): Metrics {
     async page() {
       refresh();
       return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+    figures() {
+      refresh();
+      return registry.getMetricsAsJSON();
     },
   };
 }

@@ -12,6 +12,8 @@ export function createRedisMetrics(registry: Registry): RedisMetrics {
   const up = new Gauge({
     name: 'berth_redis_up',
     help: 'Whether there is a connection to Redis.',
+    // Of several processes: whether all of them have one.
+    aggregator: 'min',
     registers,
   });
   const outages = new Counter({

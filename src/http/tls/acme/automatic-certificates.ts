@@ -26,13 +26,23 @@ export interface AutomaticCertificates {
   forHost(host: string): KeyPair | undefined;
   /** The certificate that answers the challenge that runs for a host now. */
   forChallenge(host: string): KeyPair | undefined;
+  /** All of them, for whoever else answers to the hosts. */
+  current(): CertificatesNow;
   /** Begins to get what is missing and to renew what ends. The server has to be reachable by now. */
   start(): void;
   stop(): void;
 }
 
+/** Those of every host that has one. */
+export interface CertificatesNow {
+  readonly certificates: Readonly<Record<string, KeyPair>>;
+  readonly challenges: Readonly<Record<string, KeyPair>>;
+}
+
 export interface AutomaticCertificatesOptions {
   readonly log: Logger;
+  /** Hears of every change. An answer to a challenge is announced to the authority after that. Must not throw. */
+  readonly onChange?: ((now: CertificatesNow) => Promise<void>) | undefined;
   readonly now?: () => Date;
   readonly pollMs?: number;
   /**
@@ -52,7 +62,7 @@ const LOOK_MS = MINUTE_MS;
 /** Reads what is there already. Throws the system's error when the directory cannot be used. */
 export async function openAutomaticCertificates(
   { cachefile, email, hosts, directoryurl }: LetsEncryptSettings,
-  { log, now = () => new Date(), pollMs, retryMs = 15 * MINUTE_MS }: AutomaticCertificatesOptions,
+  { log, onChange, now = () => new Date(), pollMs, retryMs = 15 * MINUTE_MS }: AutomaticCertificatesOptions,
 ): Promise<AutomaticCertificates> {
   const cache = await openCertificateCache(cachefile);
   const accountKey = await cache.accountKey();
@@ -72,6 +82,11 @@ export async function openAutomaticCertificates(
     if (kept !== undefined) certificates.set(host, kept);
   }
 
+  function current(): CertificatesNow {
+    const pairs = [...certificates].map(([host, found]): [string, KeyPair] => [host, pairOf(found)]);
+    return { certificates: Object.fromEntries(pairs), challenges: Object.fromEntries(challenges) };
+  }
+
   async function obtain(host: string): Promise<void> {
     const key = newKey();
     try {
@@ -79,9 +94,11 @@ export async function openAutomaticCertificates(
         const challengeKey = newKey();
         const cert = challengeCertificate(host, keyAuthorization, challengeKey, now());
         challenges.set(host, { cert, key: String(challengeKey.export({ type: 'pkcs8', format: 'pem' })) });
+        await onChange?.(current());
       });
       const got = await cache.write(host, key, chain);
       certificates.set(host, got);
+      await onChange?.(current());
       await cache.setRetry(host, undefined);
       log.info({ host, validTo: got.validTo.toISOString() }, 'got a certificate');
     } finally {
@@ -123,12 +140,17 @@ export async function openAutomaticCertificates(
   return {
     forHost(host) {
       const found = certificates.get(host);
-      return found && { key: found.key, cert: found.certificates };
+      return found && pairOf(found);
     },
     forChallenge: (host) => challenges.get(host),
+    current,
     start: () => void run(),
     stop: () => stopped.abort(),
   };
+}
+
+function pairOf({ key, certificates }: HostCertificate): KeyPair {
+  return { key, cert: certificates };
 }
 
 /** When to ask for a new certificate, in milliseconds since 1970. */

@@ -5,6 +5,7 @@ import { createSecureContext, createServer, type SecureContext, type TLSSocket }
 import { readAuthorities } from '../certificate-files.ts';
 import { admitsClients, type ClientRules, HANDSHAKE_MS, rulesOf, type TlsEndpoint } from '../tls-endpoint.ts';
 import {
+  type AutomaticCertificates,
   type AutomaticCertificatesOptions,
   type KeyPair,
   type LetsEncryptSettings,
@@ -21,8 +22,15 @@ export async function openAutomaticEndpoint(
   settings: AutomaticTlsSettings,
   options: AutomaticCertificatesOptions,
 ): Promise<TlsEndpoint> {
+  return endpointWith(settings, await openAutomaticCertificates(settings.letsencrypt, options));
+}
+
+/** With certificates that somebody else gets. Throws CertificateError. */
+export async function endpointWith(
+  settings: ClientRules,
+  certificates: Pick<AutomaticCertificates, 'forHost' | 'forChallenge' | 'start' | 'stop'>,
+): Promise<TlsEndpoint> {
   const authorities = await readAuthorities(settings.clientcas);
-  const certificates = await openAutomaticCertificates(settings.letsencrypt, options);
   const rules = rulesOf(settings, authorities);
   const contexts = new WeakMap<KeyPair, SecureContext>();
   let latest = new Map<string, { readonly cert: string; readonly context: SecureContext }>();

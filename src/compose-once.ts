@@ -1,0 +1,54 @@
+// What a server does once for its store, however many processes answer its requests.
+import type { Logger } from 'pino';
+import type { Configuration } from '../config/schema.ts';
+import type { StorageDriver } from '../storage-drivers/driver.ts';
+import { type Observation, redisListeners } from './compose-observe.ts';
+import { announcePresence, type Presence, type PresenceSettings } from './maintenance/presence.ts';
+import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
+import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
+import type { Coordination } from './sessions/coordination.ts';
+
+const SIGN_OF_LIFE_MS = 5_000;
+
+/** What keeps requests out of each other's way over Redis, if there is one. Throws RedisRefusedError. */
+export async function overRedis(
+  driver: StorageDriver,
+  { redis, storage }: Configuration,
+  log: Logger,
+  observation: Observation,
+): Promise<Coordination | undefined> {
+  if (redis === undefined) return undefined;
+  // Only who uses it pays for loading the client.
+  const { createRedisCoordination } = await import('./sessions/redis-coordination.ts');
+  const uploadTtlMs = storage.maintenance.uploadpurging.age;
+  return createRedisCoordination(driver, redis, uploadTtlMs, log, redisListeners(observation));
+}
+
+/** A server that works alone has to be the only one that writes to its store. Throws StoreInUseError if it is not. */
+export async function showPresence(
+  driver: StorageDriver,
+  { redis, storage }: Configuration,
+  log: Logger,
+  workers?: PresenceSettings['workers'],
+): Promise<Presence | undefined> {
+  const sharesNothing = storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled;
+  if (redis !== undefined || sharesNothing) return undefined;
+  return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS, ...(workers && { workers }) });
+}
+
+export function startPurging(
+  dependencies: PurgeDependencies,
+  { uploadpurging, readonly }: Configuration['storage']['maintenance'],
+): Schedule | undefined {
+  if (!uploadpurging.enabled || readonly.enabled) return undefined;
+  const { age, interval, dryrun } = uploadpurging;
+  return schedulePurge(dependencies, { ageMs: age, intervalMs: interval, dryRun: dryrun });
+}
+
+/** How clients log in, for people. */
+export function describeAuth({
+  scheme,
+  policy,
+}: Configuration['auth']): Configuration['auth']['scheme']['name'] | 'rules' {
+  return scheme.name === 'none' && policy !== undefined ? 'rules' : scheme.name;
+}
