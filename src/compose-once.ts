@@ -3,7 +3,12 @@ import type { Logger } from 'pino';
 import type { Configuration } from '../config/schema.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { type Observation, redisListeners } from './compose-observe.ts';
-import { announcePresence, type Presence, type PresenceSettings } from './maintenance/presence.ts';
+import {
+  announcePresence,
+  type Presence,
+  type PresenceSettings,
+  waitForEndingWorkers,
+} from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import type { Coordination } from './sessions/coordination.ts';
@@ -34,6 +39,11 @@ export async function showPresence(
   const sharesNothing = storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled;
   if (redis !== undefined || sharesNothing) return undefined;
   return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS, ...(workers && { workers }) });
+}
+
+/** Before processes are started that clear up behind those of a server that was killed. Throws what the store throws. */
+export async function waitForPredecessors(driver: StorageDriver, { redis }: Configuration): Promise<void> {
+  if (redis === undefined) await waitForEndingWorkers(driver, SIGN_OF_LIFE_MS);
 }
 
 export function startPurging(

@@ -21,7 +21,7 @@ import type { RunningServer } from './compose.ts';
 import { type ServerEvents, wireEvents } from './compose-events.ts';
 import { openAttempts } from './compose-logins.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
-import { describeAuth, overRedis, showPresence, startPurging } from './compose-once.ts';
+import { describeAuth, overRedis, showPresence, startPurging, waitForPredecessors } from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import type { WorkerOrders } from './compose-worker.ts';
 import type { AutomaticCertificates } from './http/tls/acme/automatic-certificates.ts';
@@ -36,7 +36,7 @@ import { createCatalog } from './registry/catalog.ts';
 import type { Coordination } from './sessions/coordination.ts';
 import { createStorageSessions } from './sessions/storage.ts';
 import type { Channel } from './workers/channel.ts';
-import { type Crew, startCrew } from './workers/crew.ts';
+import { type CrewDuties, startCrew } from './workers/crew.ts';
 import { createLockDesk } from './workers/lock-desk.ts';
 import { serveAttempts } from './workers/login-desk.ts';
 import { serveQuota } from './workers/quota-desk.ts';
@@ -69,14 +69,30 @@ const readySchema = z.object({
 /** Starts everything, and resolves when requests are answered. Throws what a start throws; nothing is left open then. */
 export async function startPrimary(dependencies: PrimaryDependencies): Promise<RunningServer> {
   const { configuration, log, traces, size, fork, startWith, onFirstAdministrator } = dependencies;
+  await using undo = new AsyncDisposableStack();
+  const desk = createLockDesk();
+  const attempts = openAttempts(configuration.auth);
+  const quota = createUploadQuota({ most: configuration.http.openuploads });
+  const key = randomBytes(32).toString('base64');
+  // First of all: they load what they need while the store is opened here.
+  const crew = startCrew({
+    size,
+    fork,
+    log,
+    serve(channel) {
+      const served = [desk.serve(channel), serveAttempts(channel, attempts), serveQuota(channel, quota)];
+      return {
+        gone() {
+          for (const { gone } of served) gone();
+        },
+      };
+    },
+  });
+  undo.defer(async () => void (await crew.close(0)));
+
   const store = await openDriver(configuration.storage.driver);
   const observation = await openObservation(configuration, store.name, traces);
   const driver = createCheckedDriver(store, storageListener(observation, store.name));
-  await using undo = new AsyncDisposableStack();
-  let crew: Crew | undefined;
-  const workers = () => crew?.atWork() ?? [];
-
-  const desk = createLockDesk();
   const coordination: Coordination = (await overRedis(driver, configuration, log, observation)) ?? {
     locks: desk.locks,
     sessions: createStorageSessions(driver),
@@ -87,14 +103,13 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
     healthChecks(configuration.health, () => driver.list('', { limit: 1 })),
     log,
     (failing) => {
-      for (const channel of workers()) channel.tell('failing', failing);
+      for (const channel of crew.atWork()) channel.tell('failing', failing);
     },
   );
   undo.defer(() => health.stop());
 
-  const quota = createUploadQuota({ most: configuration.http.openuploads });
   observation.metrics?.watchOpenUploads(quota.open);
-  const summed = await sumOf(observation.metrics, workers);
+  const summed = await sumOf(observation.metrics, crew.atWork);
   let whyNotServing: string | undefined = 'is starting';
   const debug = await openDebugServer(configuration.http.debug, {
     driver,
@@ -104,7 +119,7 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
       ...(observation.metrics && summed && { metrics: { ...observation.metrics, page: summed.page } }),
     },
     whyNotServing: () =>
-      whyNotServing ?? (workers().length === 0 ? 'has no worker at the moment' : undefined),
+      whyNotServing ?? (crew.atWork().length === 0 ? 'has no worker at the moment' : undefined),
   });
   undo.defer(async () => debug?.close());
 
@@ -121,37 +136,17 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
   undo.defer(() => events.close());
   const takeEvent = await eventTaker(events, log);
   await ensureKey(configuration, driver);
-  const certificates = await obtainCertificates(configuration.http, log, () => workers());
+  const certificates = await obtainCertificates(configuration.http, log, crew.atWork);
   undo.defer(async () => certificates?.stop());
 
-  const attempts = openAttempts(configuration.auth);
-  const key = randomBytes(32).toString('base64');
+  await waitForPredecessors(driver, configuration);
   let presence: Presence | undefined;
   let firstAdministrator: FirstAdministrator | undefined;
-  crew = await startCrew({
-    size,
-    fork,
-    log,
-    serve(channel) {
-      const served = [desk.serve(channel), serveAttempts(channel, attempts), serveQuota(channel, quota)];
-      if (takeEvent !== undefined) channel.on('event', takeEvent);
-      return {
-        gone() {
-          for (const { gone } of served) gone();
-          summed?.gone(channel);
-        },
-      };
-    },
-    orders: (number) => ({
-      ...startWith,
-      ...({
-        number,
-        key,
-        ...(events.instance !== undefined && { instance: events.instance }),
-      } satisfies WorkerOrders),
-    }),
+  const duties: CrewDuties = {
+    orders: (number) => ({ ...startWith, ...ordersOf(number, key, events) }),
     onBirth: async () => presence?.renew(),
     async onReady(channel, said) {
+      if (takeEvent !== undefined) channel.on('event', takeEvent);
       channel.tell('failing', health.failing());
       if (certificates !== undefined) await tellCertificates(channel, certificates.current());
       const { firstAdministrator: made } = readySchema.parse(said);
@@ -159,14 +154,13 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
       if (whyNotServing === undefined) onFirstAdministrator(made);
       else firstAdministrator = made;
     },
-  });
-  const running = crew;
-  undo.defer(async () => void (await running.close(0)));
-  const { address, port } = await running.listen();
-  presence = await showPresence(driver, configuration, log, () => running.pids());
+    onGone: (channel) => summed?.gone(channel),
+  };
+  const { address, port } = await crew.begin(duties);
+  presence = await showPresence(driver, configuration, log, () => crew.pids());
   undo.defer(async () => presence?.end());
   await events.start();
-  running.open();
+  crew.open();
   certificates?.start();
   whyNotServing = undefined;
   const purge = startPurging(
@@ -186,7 +180,7 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
       whyNotServing = 'is stopping';
       purge?.stop();
       certificates?.stop();
-      const cut = await running.close(configuration.http.draintimeout);
+      const cut = await crew.close(configuration.http.draintimeout);
       await events.close();
       await presence?.end();
       await coordination.close();
@@ -195,6 +189,10 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
       return cut;
     },
   };
+}
+
+function ordersOf(number: number, key: string, { instance }: ServerEvents): WorkerOrders {
+  return { number, key, ...(instance !== undefined && { instance }) };
 }
 
 async function sumOf(

@@ -82,15 +82,8 @@ export async function announcePresence(
 
   /** Tells by whether a sign changes, not by its age: the clocks of server and store may differ. */
   async function waitForOthers(): Promise<void> {
-    let before = await signsOfOthers();
-    for (
-      const end = performance.now() + intervalMs;
-      performance.now() < end;
-      before = await signsOfOthers()
-    ) {
-      if (![...before.values()].some(({ sign }) => sign !== undefined && isEnding(sign, here))) break;
-      await sleep(ENDING_LOOK_MS);
-    }
+    await waitForEndingWorkers(driver, intervalMs);
+    const before = await signsOfOthers();
     if (before.size === 0) return;
     log.warn('another server may be at work on this store; looking whether it shows a sign of life');
     await sleep(intervalMs * 3);
@@ -120,6 +113,20 @@ export async function announcePresence(
       }
     }
     return signs;
+  }
+}
+
+/**
+ * Waits until the workers of a server that was killed are gone, which takes them some milliseconds; those that hang are waited for
+ * no longer than `mostMs` milliseconds. Throws what the store throws.
+ */
+export async function waitForEndingWorkers(driver: StorageDriver, mostMs: number): Promise<void> {
+  const here = await readWhereabouts();
+  for (const end = performance.now() + mostMs; performance.now() < end; await sleep(ENDING_LOOK_MS)) {
+    const names = (await driver.list(SERVERS)).map(({ name }) => name);
+    const contents = await Promise.all(names.map((name) => orAbsent(driver.read(serverSign(name)))));
+    const signs = contents.map((content) => (content === undefined ? undefined : parseSign(content)));
+    if (!signs.some((sign) => sign !== undefined && isEnding(sign, here))) return;
   }
 }
 

@@ -7,12 +7,12 @@ import { type Channel, createChannel } from './channel.ts';
 import { wireToChild } from './process-wire.ts';
 
 export interface Crew {
+  /** Gives everybody their orders, and resolves when all of them listen. Throws WorkersRefusedError. */
+  begin(duties: CrewDuties): Promise<Listening>;
   /** Process numbers of those that are not gone. */
   pids(): readonly number[];
   /** Channels to those that have begun. */
   atWork(): readonly Channel[];
-  /** Lets all of them listen and answer. Throws WorkersRefusedError. */
-  listen(): Promise<Listening>;
   /** From now on requests are answered. */
   open(): void;
   /** Lets requests finish within so many milliseconds, then ends everybody. Resolves to the number of requests cut off. */
@@ -25,17 +25,23 @@ export interface CrewDependencies {
   readonly size: number;
   /** Starts a process that takes its orders over its channel. */
   readonly fork: () => ChildProcess;
-  /** Answers what a worker asks; called before it is told anything. */
+  /** Answers what a worker asks, until it is gone. */
   readonly serve: (channel: Channel) => { gone(): void };
+  readonly log: Logger;
+  /** Waits before a worker is started again. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** What is done for each worker, from the first ones on. */
+export interface CrewDuties {
   /** What a worker has to know; the first one is number 1. */
   readonly orders: (number: number) => unknown;
   /** There is another process, which does nothing before this resolves. */
   readonly onBirth: () => Promise<void>;
   /** A worker has begun, and said what people should know; from now on it is told what changes. */
   readonly onReady: (channel: Channel, said: unknown) => Promise<void>;
-  readonly log: Logger;
-  /** Waits before a worker is started again. */
-  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** One that had begun is gone. */
+  readonly onGone: (channel: Channel) => void;
 }
 
 /** A worker cannot do its work, for a reason that is told to people in one line. */
@@ -60,10 +66,12 @@ const LONGEST_PAUSE_MS = 30_000;
 const PROVEN_AFTER_MS = 10_000;
 /** What ending takes beyond the requests: whoever is not gone by then is killed. */
 const ENDING_MS = 10_000;
+/** The longest that one of Node's timers waits. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Starts all workers, and resolves when they are ready to listen. Throws WorkersRefusedError; none is left then. */
-export async function startCrew(dependencies: CrewDependencies): Promise<Crew> {
-  const { size, fork, serve, orders, onBirth, onReady, log, pause = pauseFor } = dependencies;
+/** Starts all processes, which wait for their orders. They end by `close`, also after a failure. */
+export function startCrew(dependencies: CrewDependencies): Crew {
+  const { size, fork, serve, log, pause = pauseFor } = dependencies;
   const members = new Set<Member>();
   const atWork = new Set<Member>();
   const ending = new AbortController();
@@ -103,36 +111,33 @@ export async function startCrew(dependencies: CrewDependencies): Promise<Crew> {
     } catch (error) {
       if (error instanceof WorkersRefusedError || !member.channel.isCut()) throw error;
       const { exitCode, signalCode } = member.child;
-      throw new WorkersRefusedError(
-        `a worker ended at its start (${signalCode ?? `exit code ${exitCode}`})`,
-        {
-          cause: error,
-        },
-      );
+      const how = signalCode ?? `exit code ${exitCode}`;
+      throw new WorkersRefusedError(`a worker ended at its start (${how})`, { cause: error });
     }
   }
 
-  async function prepare(number: number): Promise<Member> {
-    const member = bear(number);
+  async function prepare(member: Member, duties: CrewDuties): Promise<Member> {
+    const { orders, onBirth, onReady, onGone } = duties;
     await onBirth();
-    const said = await ask(member, 'begin', orders(number));
+    const said = await ask(member, 'begin', orders(member.number));
     atWork.add(member);
+    member.child.once('exit', () => onGone(member.channel));
     await onReady(member.channel, said);
     return member;
   }
 
-  async function letListen(member: Member): Promise<Listening> {
+  async function letListen(member: Member, duties: CrewDuties): Promise<Listening> {
     const listening = listeningSchema.parse(await ask(member, 'listen'));
     if (isOpen) member.channel.tell('open');
     member.child.once('exit', (code, signal) => {
       if (ending.signal.aborted) return;
       log.error({ pid: member.child.pid, code, signal }, 'a worker has died; another one takes its place');
-      void replace(member.number, performance.now());
+      void replace(member.number, performance.now(), duties);
     });
     return listening;
   }
 
-  async function replace(number: number, diedAt: number): Promise<void> {
+  async function replace(number: number, diedAt: number, duties: CrewDuties): Promise<void> {
     const hadProvenItself = diedAt - (startedAt.get(number) ?? 0) > PROVEN_AFTER_MS;
     let wait = hadProvenItself
       ? 0
@@ -142,9 +147,9 @@ export async function startCrew(dependencies: CrewDependencies): Promise<Crew> {
       await pause(wait, ending.signal);
       if (ending.signal.aborted) return;
       try {
-        const member = await prepare(number);
+        const member = await prepare(bear(number), duties);
         startedAt.set(number, performance.now());
-        await letListen(member);
+        await letListen(member, duties);
         return;
       } catch (error) {
         if (ending.signal.aborted) return;
@@ -174,33 +179,22 @@ export async function startCrew(dependencies: CrewDependencies): Promise<Crew> {
     clearTimeout(killed);
   }
 
-  const first = await Promise.allSettled(numbers.map(prepare));
-  const failed = first.find((result) => result.status === 'rejected');
-  if (failed !== undefined) {
-    ending.abort();
-    await endAll();
-    throw failed.reason;
-  }
+  const first = numbers.map(bear);
 
   return {
+    async begin(duties) {
+      await Promise.all(first.map((member) => prepare(member, duties)));
+      const [leader, ...others] = first;
+      if (leader === undefined) throw new WorkersRefusedError('there are no workers');
+      // One first: whether the address can be had, and what is left of a socket there, is found out once.
+      const listening = await letListen(leader, duties);
+      await Promise.all(others.map((member) => letListen(member, duties)));
+      for (const number of numbers) startedAt.set(number, performance.now());
+      return listening;
+    },
+
     pids: () => [...members].map(({ child }) => child.pid).filter((pid) => pid !== undefined),
     atWork: () => [...atWork].map(({ channel }) => channel),
-
-    async listen() {
-      try {
-        const [member, ...others] = members;
-        if (member === undefined) throw new WorkersRefusedError('the workers ended at their start');
-        // One first: whether the address can be had, and what is left of a socket there, is found out once.
-        const listening = await letListen(member);
-        await Promise.all(others.map(letListen));
-        for (const number of numbers) startedAt.set(number, performance.now());
-        return listening;
-      } catch (error) {
-        ending.abort();
-        await endAll();
-        throw error;
-      }
-    },
 
     open() {
       isOpen = true;
@@ -213,7 +207,7 @@ export async function startCrew(dependencies: CrewDependencies): Promise<Crew> {
         const answer = await channel.ask('drain', { drainMs }).catch(() => ({ cut: 0 }));
         return drainedSchema.parse(answer).cut;
       });
-      const limit = sleep(drainMs + ENDING_MS, [], { ref: false });
+      const limit = sleep(Math.min(drainMs + ENDING_MS, LONGEST_TIMER_MS), [], { ref: false });
       const cuts = await Promise.race([Promise.all(drained), limit]);
       await endAll();
       return cuts.reduce((sum, cut) => sum + cut, 0);

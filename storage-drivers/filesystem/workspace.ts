@@ -57,7 +57,7 @@ async function clearIncoming({ incoming }: Workspace, scope: string): Promise<vo
   for (const name of await readdir(incoming)) {
     const path = join(incoming, name);
     const owner = neighbourOf(name, scope);
-    const isDead = owner !== undefined && !isAlive(owner);
+    const isDead = owner !== undefined && !(await isAlive(owner));
     const oldest = owner === process.pid ? processStart() : Date.now() - ABANDONED_AFTER_MS;
     if (isDead || (await isOlder(path, oldest))) await discard(path);
   }
@@ -88,12 +88,15 @@ async function isOlder(path: string, time: number): Promise<boolean> {
   }
 }
 
-function isAlive(pid: number): boolean {
+async function isAlive(pid: number): Promise<boolean> {
   try {
-    return process.kill(pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
     return errorCode(error) !== 'ESRCH';
   }
+  // One that has ended may be there until its parent takes notice (proc_pid_stat(5)).
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  return !/^ [ZX] /.test(stat.slice(stat.lastIndexOf(')') + 1));
 }
 
 async function tryToWrite(path: string, syncs: Syncs): Promise<void> {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort, type Service, startService, stopProcess } from '../support/service.ts';
+import { freePort, type Service, startService, stopProcess, workersWanted } from '../support/service.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
 
@@ -20,6 +21,7 @@ export const withoutStrace =
 export async function startBerthUnder(under: readonly string[], directory: string): Promise<Service> {
   const port = await freePort();
   return startService([...under, process.execPath, MAIN, 'serve'], port, {
+    ...workersWanted(),
     REGISTRY_HTTP_ADDR: `127.0.0.1:${port}`,
     REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: directory,
     REGISTRY_STORAGE_DELETE_ENABLED: 'true',
@@ -33,6 +35,12 @@ export interface Fault {
   end(): Promise<void>;
 }
 
+/** The workers of a server that has some (proc_pid_task_children(5)). */
+async function childrenOf(pid: number): Promise<string[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return text.split(' ').filter((child) => child !== '');
+}
+
 /**
  * Lets system calls of a running server fail, as strace's option `--inject` describes it; on one path only if that is
  * given. Resolves when the fault is in force.
@@ -42,8 +50,7 @@ export async function injectFault(pid: number, fault: string, path?: string): Pr
   const where = path === undefined ? [] : ['-P', path];
   const words = [
     '-f',
-    '-p',
-    String(pid),
+    ...[pid, ...(await childrenOf(pid))].flatMap((one) => ['-p', String(one)]),
     '-o',
     '/dev/null',
     ...where,

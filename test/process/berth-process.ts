@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cleaner } from '../support/processes.ts';
+import { workersWanted } from '../support/service.ts';
 
 export const repositoryRoot = join(import.meta.dirname, '..', '..');
 /** The command that runs Berth. */
@@ -32,7 +33,7 @@ export function run(cleaner: Cleaner, command: readonly string[], options: RunOp
   const [program = '', ...words] = command;
   const child = spawn(program, words, {
     cwd: options.directory ?? repositoryRoot,
-    env: { ...withoutSettings(process.env), ...options.environment },
+    env: { ...withoutSettings(process.env), ...workersWanted(), ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own, so that nothing of it outlives the test.
     detached: true,

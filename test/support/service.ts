@@ -40,7 +40,17 @@ const START_LIMIT_MS = 30_000;
 const LOOK_EVERY_MS = 20;
 const repositoryRoot = join(import.meta.dirname, '..', '..');
 
-export async function startBerth(options: RegistryOptions): Promise<Service> {
+/**
+ * What makes every server of ours that a test starts one of several processes: BERTH_TEST_WORKERS=2. Nothing without that, and
+ * nothing where a test says itself how many there are.
+ */
+export function workersWanted(): NodeJS.ProcessEnv {
+  const wanted = process.env['BERTH_TEST_WORKERS'];
+  return wanted === undefined ? {} : { REGISTRY_HTTP_WORKERS: wanted };
+}
+
+export async function startBerth(given: RegistryOptions): Promise<Service> {
+  const options = { ...given, environment: { ...workersWanted(), ...given.environment } };
   return startRegistry(options, (file) => [
     process.execPath,
     join(repositoryRoot, 'src/cli/main.js'),
