@@ -52,6 +52,8 @@ export interface PrimaryDependencies {
   readonly fork: () => ChildProcess;
   /** What it has to know beside its WorkerOrders: where its configuration comes from. */
   readonly startWith: object;
+  /** Hears when the traces of a worker begin to get lost, and when they arrive again. */
+  readonly traceNews: (of: object, state: 'lost' | 'delivered', error?: unknown) => void;
   /** A worker that came later has made the first administrator. */
   readonly onFirstAdministrator: (administrator: FirstAdministrator) => void;
 }
@@ -66,9 +68,11 @@ const readySchema = z.object({
     .optional(),
 });
 
+const traceSchema = z.object({ state: z.enum(['lost', 'delivered']), reason: z.string().optional() });
+
 /** Starts everything, and resolves when requests are answered. Throws what a start throws; nothing is left open then. */
 export async function startPrimary(dependencies: PrimaryDependencies): Promise<RunningServer> {
-  const { configuration, log, traces, size, fork, startWith, onFirstAdministrator } = dependencies;
+  const { configuration, log, traces, size, fork, startWith, traceNews, onFirstAdministrator } = dependencies;
   await using undo = new AsyncDisposableStack();
   const desk = createLockDesk();
   const attempts = openAttempts(configuration.auth);
@@ -147,6 +151,10 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
     onBirth: async () => presence?.renew(),
     async onReady(channel, said) {
       if (takeEvent !== undefined) channel.on('event', takeEvent);
+      channel.on('traces', (content) => {
+        const { state, reason } = traceSchema.parse(content);
+        traceNews(channel, state, reason === undefined ? undefined : new Error(reason));
+      });
       channel.tell('failing', health.failing());
       if (certificates !== undefined) await tellCertificates(channel, certificates.current());
       const { firstAdministrator: made } = readySchema.parse(said);
@@ -154,7 +162,10 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
       if (whyNotServing === undefined) onFirstAdministrator(made);
       else firstAdministrator = made;
     },
-    onGone: (channel) => summed?.gone(channel),
+    onGone(channel) {
+      summed?.gone(channel);
+      traceNews(channel, 'delivered');
+    },
   };
   const { address, port } = await crew.begin(duties);
   presence = await showPresence(driver, configuration, log, () => crew.pids());

@@ -3,15 +3,14 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import { type ConfigurationSources, loadConfiguration } from '../../config/load.ts';
-import type { Configuration } from '../../config/schema.ts';
 import type { FirstAdministrator } from '../auth/accounts/administrators.ts';
 import type { RunningServer } from '../compose.ts';
+import type { PrimaryDependencies } from '../compose-primary.ts';
 import { createLog } from '../observe/log.ts';
-import type { Traces } from '../observe/tracing.ts';
 import { sourcesFor } from './configuration.ts';
 import { logSettings } from './log-settings.ts';
 import { reasonOf } from './start-problem.ts';
-import { LAST_TRACES_MS, openTraces } from './traces.ts';
+import { createTraceNews, LAST_TRACES_MS, openTraces } from './traces.ts';
 import type { WorkerStart } from './worker.ts';
 
 /** Resolves to the exit code when the server has stopped, or could not start. */
@@ -23,11 +22,9 @@ export async function serve(words: readonly string[]): Promise<number> {
     const settings = logSettings(configuration.log, process.stdout.isTTY === true);
     const log = createLog(settings, (line) => process.stdout.write(line), traces?.currentIds);
     for (const warning of [...warnings, ...aboutTraces]) log.warn(warning);
-    traces?.onChange((state, error) => {
-      if (state === 'lost') log.warn({ err: error }, 'traces do not arrive');
-      else log.info('traces arrive again');
-    });
-    const server = await start(sources, configuration, log, traces);
+    const traceNews = createTraceNews(log);
+    traces?.onChange((state, error) => traceNews(log, state, error));
+    const server = await start({ sources, configuration, log, traces, traceNews });
     // Before the server is announced: whoever reads that may stop it at once.
     const stopped = stopSignal(log);
     announce(server, log);
@@ -44,13 +41,12 @@ export async function serve(words: readonly string[]): Promise<number> {
   }
 }
 
+interface Start extends Pick<PrimaryDependencies, 'configuration' | 'log' | 'traces' | 'traceNews'> {
+  readonly sources: ConfigurationSources;
+}
+
 /** In this process alone, or in as many as are wanted. */
-async function start(
-  sources: ConfigurationSources,
-  configuration: Configuration,
-  log: Logger,
-  traces: Traces | undefined,
-): Promise<RunningServer> {
+async function start({ sources, configuration, log, traces, traceNews }: Start): Promise<RunningServer> {
   const { workers } = configuration.http;
   const size = workers === 'auto' ? availableParallelism() : workers;
   // Only what is needed is loaded.
@@ -71,6 +67,7 @@ async function start(
       overrides: sources.overrides,
       isTerminal: process.stdout.isTTY === true,
     } satisfies WorkerStart,
+    traceNews,
     onFirstAdministrator: (administrator) => show(administrator, 'localhost'),
   });
 }

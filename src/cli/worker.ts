@@ -56,6 +56,9 @@ async function begin(content: unknown, channel: Channel): Promise<object> {
   const { file, overrides, isTerminal } = startSchema.parse(content);
   const { configuration } = loadConfiguration({ file, overrides, environment: process.env });
   const { traces } = await openTraces();
+  traces?.onChange((state, error) => {
+    channel.tell('traces', { state, reason: error instanceof Error ? error.message : undefined });
+  });
   const log = createLog(
     logSettings(configuration.log, isTerminal),
     (line) => process.stdout.write(line),

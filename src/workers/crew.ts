@@ -163,10 +163,13 @@ export function startCrew(dependencies: CrewDependencies): Crew {
   const startedAt = new Map<number, number>();
   const waits = new Map<number, number>();
 
-  /** Whoever has lost the primary stops at once. */
+  /** Whoever has lost the primary stops at once. What has not begun yet cannot notice, and has nothing to lose. */
   function end(number: number): void {
-    for (const { child, number: found } of members)
-      if (found === number && child.connected) child.disconnect();
+    for (const member of members) {
+      if (member.number !== number) continue;
+      if (!atWork.has(member)) member.child.kill('SIGKILL');
+      else if (member.child.connected) member.child.disconnect();
+    }
   }
 
   async function endAll(): Promise<void> {

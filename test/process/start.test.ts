@@ -10,6 +10,9 @@ import { freePort, temporaryDirectory } from '../support/service.ts';
 import { berth, run, runToEnd } from './berth-process.ts';
 
 const UP = 'Berth is up';
+const IN_MEMORY = 'version: 0.1\nstorage: { inmemory: {} }\n';
+/** Where others have as many processes as BERTH_TEST_WORKERS says. */
+const ONE_PROCESS = { REGISTRY_HTTP_WORKERS: '1' };
 
 test('without a configuration file data goes to ./data', async (context) => {
   const { directory, environment, port } = await prepare(context);
@@ -42,9 +45,11 @@ test('a configuration file is read, with the command or alone, and REGISTRY_* co
 test('npm start takes a configuration file, and passes a signal on', async (context) => {
   const { directory, environment, port } = await prepare(context);
   const file = join(directory, 'config.yml');
-  await writeFile(file, 'version: 0.1\nstorage: { inmemory: {} }\n');
+  await writeFile(file, IN_MEMORY);
   // Without prestart: packages are not installed anew under the feet of other tests.
-  const npm = run(context, ['npm', 'start', '--ignore-scripts', '--', file], { environment });
+  const npm = run(context, ['npm', 'start', '--ignore-scripts', '--', file], {
+    environment: { ...environment, ...ONE_PROCESS },
+  });
   await npm.printed(UP);
   await assertAnswers(port);
   npm.kill('SIGTERM');
@@ -55,10 +60,10 @@ test('npm start takes a configuration file, and passes a signal on', async (cont
 test('REGISTRY_CONFIGURATION_PATH names the configuration file', async (context) => {
   const { directory, environment, port } = await prepare(context);
   const file = join(directory, 'elsewhere.yml');
-  await writeFile(file, 'version: 0.1\nstorage: { inmemory: {} }\n');
+  await writeFile(file, IN_MEMORY);
   const server = run(context, [...berth, 'serve'], {
     directory,
-    environment: { ...environment, REGISTRY_CONFIGURATION_PATH: file },
+    environment: { ...environment, ...ONE_PROCESS, REGISTRY_CONFIGURATION_PATH: file },
   });
   await server.printed(UP);
   await assertAnswers(port);
