@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { childrenOf } from '../support/processes.ts';
 import { freePort, type Service, startService, stopProcess, workersWanted } from '../support/service.ts';
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
@@ -33,12 +33,6 @@ export async function startBerthUnder(under: readonly string[], directory: strin
 export interface Fault {
   /** Ends the fault; the server goes on. */
   end(): Promise<void>;
-}
-
-/** The workers of a server that has some (proc_pid_task_children(5)). */
-async function childrenOf(pid: number): Promise<string[]> {
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-  return text.split(' ').filter((child) => child !== '');
 }
 
 /**

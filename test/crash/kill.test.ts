@@ -1,10 +1,11 @@
 // The server is killed while clients write, again and again on one directory, and must never have lost, invented or broken
-// anything. BERTH_CRASH_SEED makes a run again (as far as chance allows), BERTH_CRASH_KILLS sets its length.
+// anything; also where it is several processes, one of which is killed before. BERTH_CRASH_SEED makes a run again (as far as chance allows), BERTH_CRASH_KILLS sets its length.
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf } from '../support/processes.ts';
 import { startBerth, temporaryDirectory } from '../support/service.ts';
 import { auditAll, auditSome } from './audit.ts';
 import { createLedger } from './ledger.ts';
@@ -24,8 +25,14 @@ const CONFIGURATION = { storage: { delete: { enabled: true } }, log: { accesslog
 /** Everything is looked at after so many kills. */
 const WHOLE_AUDIT_EVERY = 25;
 
-test('a kill -9 at any moment leaves no wrong answer', async (context) => {
+test('a kill -9 at any moment leaves no wrong answer', (context) => killAgainAndAgain(context, KILLS));
+
+test('nor does that of one of several processes, and then of all', (context) =>
+  killAgainAndAgain(context, Math.ceil(KILLS / 5), 3));
+
+async function killAgainAndAgain(context: TestContext, kills: number, workers = 1): Promise<void> {
   context.diagnostic(`BERTH_CRASH_SEED=${SEED} BERTH_CRASH_KILLS=${KILLS}`);
+  const configuration = workers === 1 ? CONFIGURATION : { ...CONFIGURATION, http: { workers } };
   const random = createRandom(SEED);
   const directory = await temporaryDirectory(context);
   const world: World = {
@@ -37,19 +44,23 @@ test('a kill -9 at any moment leaves no wrong answer', async (context) => {
   const writers = Array.from({ length: WRITERS }, (_, number) => createWriter(world, random.fork(), number));
   let done = 0;
   let startingMs = 0;
-  for (let kill = 0; kill <= KILLS; kill += 1) {
+  for (let kill = 0; kill <= kills; kill += 1) {
     const begun = performance.now();
-    const server = await startBerth({ directory, configuration: CONFIGURATION });
+    const server = await startBerth({ directory, configuration });
     startingMs += performance.now() - begun;
     const line = openLine(server.url);
     try {
       await assertNothingLeftOver(directory);
-      const isLast = kill === KILLS;
+      const isLast = kill === kills;
       const audit = isLast || kill % WHOLE_AUDIT_EVERY === 0 ? auditAll : auditSome;
       await audit(world, line, random);
       if (isLast) continue;
       const writing = Promise.allSettled(writers.map((writer) => writer.write(line)));
       await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
+      if (workers > 1) {
+        killIfThere(random.pick(await childrenOf(server.pid)));
+        await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
+      }
       await server.stop('SIGKILL');
       for (const result of await writing) {
         if (result.status === 'rejected') throw result.reason;
@@ -67,16 +78,22 @@ test('a kill -9 at any moment leaves no wrong answer', async (context) => {
     assert.equal(failuresIn(server.output()), '');
   }
   await assertStoreIsSound(directory);
-  assert.ok(done > KILLS, `only ${done} things were done between ${KILLS} kills`);
-  const start = Math.round(startingMs / (KILLS + 1));
+  assert.ok(done > kills, `only ${done} things were done between ${kills} kills`);
+  const start = Math.round(startingMs / (kills + 1));
   const things = world.ledger.cells().length;
   context.diagnostic(
-    `${KILLS} kills, ${done} actions, ${things} things looked after, up again in ${start} ms`,
+    `${kills} kills, ${done} actions, ${things} things looked after, up again in ${start} ms`,
   );
-});
+}
 
+function killIfThere(pid: number | undefined): void {
+  if (pid !== undefined) process.kill(pid, 'SIGKILL');
+}
+
+/** That a worker died is what was done to it. */
 function failuresIn(log: string): string {
-  const lines = log.split('\n').filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line));
+  const expected = /"level":"(info|debug)"|"signal":"SIGKILL","msg":"a worker has died/;
+  const lines = log.split('\n').filter((line) => line !== '' && !expected.test(line));
   return lines.join('\n');
 }
 

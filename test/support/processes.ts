@@ -99,6 +99,15 @@ export async function endProcessesOf(directory: string): Promise<void> {
   }
 }
 
+/** The processes that a process has started and that are there, such as the workers of a server (proc_pid_task_children(5)). */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return text
+    .split(' ')
+    .filter((child) => child !== '')
+    .map(Number);
+}
+
 function signalIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
