@@ -1,10 +1,10 @@
-// How the primary starts a worker: this program again, with a channel between the two and its log lines on a pipe.
+// How the primary starts a worker: this program again, with a channel between the two and what it prints on pipes.
 import type { ChildProcess } from 'node:child_process';
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { createWholeLines } from '../workers/whole-lines.ts';
 
-/** Resolves nothing and waits for nothing: each call starts a process. */
+/** Each call starts a process. */
 export function createFork(): () => ChildProcess {
   // Each takes its connections from the one socket by itself. Handed out by the primary in turn, they are spread more evenly;
   // but one that was handed to a process that dies is held open by the primary, and its client waits for ever.
@@ -12,7 +12,7 @@ export function createFork(): () => ChildProcess {
   cluster.setupPrimary({
     exec: join(import.meta.dirname, 'main.js'),
     args: ['worker'],
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const environment = {
     // The channel would not outlive that (main.js).
@@ -25,6 +25,8 @@ export function createFork(): () => ChildProcess {
       'data',
       createWholeLines((lines) => process.stdout.write(lines)),
     );
+    // What it says when it dies. On a pipe as well: of a primary that is gone nobody hears that it is.
+    child.stderr?.on('data', (text: Uint8Array) => process.stderr.write(text));
     return child;
   };
 }

@@ -13,6 +13,8 @@ export interface Channel {
   /** Resolves to the answer. Throws what the other side throws, and `unavailable` when it is gone. */
   ask(subject: string, content?: unknown): Promise<unknown>;
   tell(subject: string, content?: unknown): void;
+  /** Tells it now, together with what waits to be said: it is out of this process before anything else happens here. */
+  tellNow(subject: string, content?: unknown): void;
   /** Says what becomes of questions and messages on a subject. What `take` gives is the answer. */
   on(subject: string, take: (content: unknown) => unknown): void;
   /** The other side is gone: who waits for it is told, and nothing is sent any more. */
@@ -41,7 +43,7 @@ export function createChannel(wire: Wire): Channel {
   function flush(): void {
     const batch = outgoing;
     outgoing = [];
-    if (!isCut) wire.send(batch);
+    if (!isCut && batch.length > 0) wire.send(batch);
   }
 
   async function answer(subject: string, content: unknown, number: number): Promise<void> {
@@ -90,6 +92,11 @@ export function createChannel(wire: Wire): Channel {
     },
 
     tell: (subject, content) => post(['tell', subject, content]),
+
+    tellNow(subject, content) {
+      post(['tell', subject, content]);
+      flush();
+    },
 
     on(subject, taker) {
       subjects.set(subject, taker);

@@ -92,7 +92,9 @@ export function startCrew(dependencies: CrewDependencies): Crew {
       gone();
       exited.resolve();
     };
-    child.once('exit', bury);
+    // What it has said is heard to the end before it is gone.
+    const heard = new Promise((resolve) => void child.once('disconnect', resolve));
+    child.once('exit', () => void heard.then(bury));
     child.on('error', (error) => {
       log.error({ err: error }, 'a worker process fails');
       if (child.pid !== undefined) return;
@@ -219,10 +221,12 @@ export function startCrew(dependencies: CrewDependencies): Crew {
 }
 
 /** When the process is gone and its last lines were read. (It is not said by `close` where the channel was closed from here.) */
-async function endOf({ stdout }: ChildProcess, exited: Promise<void>): Promise<void> {
-  const read = stdout === null ? undefined : new Promise((resolve) => void stdout.once('close', resolve));
+async function endOf({ stdout, stderr }: ChildProcess, exited: Promise<void>): Promise<void> {
+  const read = [stdout, stderr].map(
+    (output) => output !== null && new Promise((resolve) => void output.once('close', resolve)),
+  );
   await exited;
-  await read;
+  await Promise.all(read);
 }
 
 async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {

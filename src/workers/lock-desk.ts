@@ -4,6 +4,8 @@
 // own requests without asking anybody, until another process wants it. The one that begins an upload is its home, and the
 // requests of an upload come over one connection as a rule, so that most uploads never leave it.
 //
+// Uploads without a byte, of which the store knows nothing yet, are remembered here, for when their home dies.
+//
 // Nobody loses a lock but by its end: what a process held goes to others when the process is gone, and no sooner.
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -22,17 +24,25 @@ export const lockSchema = z.object({ name: z.string(), alone: z.boolean(), ticke
 export const ticketSchema = z.object({ ticket: z.number() });
 export const uploadSchema = z.object({ id: z.string().refine(isSessionId) });
 export const shownSchema = uploadSchema.extend({ repository: z.string() });
+/** An upload without a byte: which one, and since when. */
+export const begunSchema = shownSchema.extend({ startedAt: z.iso.datetime() });
+export const homeSchema = uploadSchema.extend({ begun: begunSchema.optional() });
+
+type Begun = z.infer<typeof begunSchema>;
 
 /** Of a lock that the primary has: it cannot outlive it. */
 const OWN: Lease = { token: '', confirm: async () => undefined, isLost: () => false };
 /** Homes that are known; of others every process is asked. */
 const MOST_HOMES = 100_000;
+/** Uploads without a byte that are remembered; an entry is some 300 bytes. */
+const MOST_BEGUN = 20_000;
 
 export function createLockDesk(): LockDesk {
   const table = createLocks();
   /** Of one upload, one move at a time. */
   const moves = createLocks();
   const homes = new LRUCache<SessionId, Channel>({ max: MOST_HOMES });
+  const begun = new LRUCache<SessionId, Begun>({ max: MOST_BEGUN });
   const served = new Set<Channel>();
 
   /** Those that may be the home of the upload; the one that asks is not asked. */
@@ -96,17 +106,28 @@ export function createLockDesk(): LockDesk {
         return moves.exclusive(id, async () => {
           await leave(id, channel);
           homes.set(id, channel);
-          channel.tell('home', { id });
+          channel.tell('home', { id, begun: begun.get(id) });
         });
       });
+
+      channel.on('begun', (content) => {
+        const session = begunSchema.parse(content);
+        begun.set(session.id, session);
+      });
+
+      channel.on('ended', (content) => void begun.delete(uploadSchema.parse(content).id));
 
       channel.on('show', async (content) => {
         const { id, repository } = shownSchema.parse(content);
         const asked = mayKeep(id, channel).map((other) => other.ask('show', { id, repository }));
         const answers = await Promise.allSettled(asked);
-        return answers
+        const shown = answers
           .filter((answer) => answer.status === 'fulfilled')
           .find(({ value }) => value !== undefined && value !== null)?.value;
+        const known = begun.get(id);
+        return (
+          shown ?? (known?.repository === repository ? { startedAt: known.startedAt, size: 0 } : undefined)
+        );
       });
 
       return {

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
 import { RegistryError } from '../registry/errors.ts';
 import { uploadData } from '../registry/layout.ts';
 import { createLocks, type Lease, type Locks } from '../registry/locks.ts';
@@ -15,12 +15,12 @@ import { isSessionId, type SessionId, type UploadSession } from '../registry/ses
 import type { Coordination } from '../sessions/coordination.ts';
 import { createStorageSessions } from '../sessions/storage.ts';
 import type { Channel } from './channel.ts';
-import { shownSchema, uploadSchema } from './lock-desk.ts';
+import { type begunSchema, homeSchema, shownSchema, uploadSchema } from './lock-desk.ts';
 
 /** Uploads that are at home here, at most; those that have been quiet for longest move out. */
 const MOST_AT_HOME = 50_000;
 
-const beginningSchema = z.object({ startedAt: z.iso.datetime(), size: z.number() });
+const shownAsSchema = z.object({ startedAt: z.iso.datetime(), size: z.number() });
 
 export function createWorkerCoordination(driver: StorageDriver, channel: Channel): Coordination {
   const sessions = createStorageSessions(driver);
@@ -31,6 +31,8 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     // It may not hold what nobody can take from it.
     dispose: (_, id, reason) => void (reason === 'evict' && moveOut(id).catch(() => undefined)),
   });
+  /** Of uploads that came home here, how they were begun. If that is in the store, or they have bytes, the store knows better. */
+  const inherited = new LRUCache<SessionId, z.infer<typeof begunSchema>>({ max: MOST_AT_HOME });
   const moving = new Map<SessionId, PromiseWithResolvers<void>>();
   let tickets = 0;
 
@@ -86,21 +88,33 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     }
   }
 
-  /** An upload of which nothing is in the store yet may have been begun by another process. */
-  async function findElsewhere(
+  /** An upload of which nothing is in the store yet may have been begun by another process, which may be gone. */
+  async function findBegun(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined> {
+    const beginning = inherited.get(id);
+    if (beginning?.repository !== repository) return undefined;
+    const write = newStagedWrite(uploadData(repository, id), undefined, sessions.holds);
+    const session = { id, repository, startedAt: new Date(beginning.startedAt), write };
+    await sessions.create(session);
+    return session;
+  }
+
+  /** The same for one that is not at home here: to look where it stands, it is left where it is. */
+  async function lookElsewhere(
     repository: RepositoryName,
     id: SessionId,
   ): Promise<UploadSession | undefined> {
-    const { data: begun } = beginningSchema.safeParse(await channel.ask('show', { id, repository }));
-    if (begun === undefined) return sessions.find(repository, id);
-    const write = { key: uploadData(repository, id), size: begun.size };
-    return { id, repository, startedAt: new Date(begun.startedAt), write };
+    const { data: shown } = shownAsSchema.safeParse(await channel.ask('show', { id, repository }));
+    if (shown === undefined) return sessions.find(repository, id);
+    const write = { key: uploadData(repository, id), size: shown.size };
+    return { id, repository, startedAt: new Date(shown.startedAt), write };
   }
 
   // A message, and not the answer: it comes before the next process is given the upload, and so before `leave`.
   channel.on('home', (content) => {
-    const { id } = uploadSchema.parse(content);
+    const { id, begun } = homeSchema.parse(content);
     home.set(id, true);
+    if (begun === undefined) inherited.delete(id);
+    else inherited.set(id, begun);
     moving.get(id)?.resolve();
     moving.delete(id);
   });
@@ -128,15 +142,22 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
       ...sessions,
       async create(session) {
         await sessions.create(session);
-        home.set(session.id, true);
+        const { id, repository, startedAt } = session;
+        home.set(id, true);
+        // Before the client hears of it.
+        channel.tellNow('begun', { id, repository, startedAt: startedAt.toISOString() });
       },
       async find(repository, id) {
         const found = await sessions.find(repository, id);
-        return found === undefined && !home.has(id) ? findElsewhere(repository, id) : found;
+        if (found !== undefined) return found;
+        return home.has(id) ? findBegun(repository, id) : lookElsewhere(repository, id);
       },
       async remove(session) {
         await sessions.remove(session);
-        home.delete(session.id);
+        const { id } = session;
+        inherited.delete(id);
+        home.delete(id);
+        channel.tell('ended', { id });
       },
     },
     close: () => sessions.close(),

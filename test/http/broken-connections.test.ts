@@ -9,11 +9,13 @@ import { beginUpload, blobOf, EMPTY_CONFIG, manifestOf, pushBlob, withQuery } fr
 import { answerIn, exchange, open, received, receivedUntil } from '../support/raw-http.ts';
 import { turns } from '../support/slow-driver.ts';
 
-/** Sends the head of a request and a part of the body that it announces, and breaks off. */
+/** Sends the head of a request and, when that is asked for, a part of the body that it announces; and breaks off. */
 async function breakOff(port: number, line: string, headers: readonly string[], part: string): Promise<void> {
   const socket = await open(port);
-  const head = [`${line} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n');
-  await new Promise((sent) => socket.write(head + part, sent));
+  const head = [`${line} HTTP/1.1`, 'Host: a', 'Expect: 100-continue', ...headers, '', ''].join('\r\n');
+  socket.write(head);
+  await receivedUntil(socket, /^HTTP\/1\.1 100 /);
+  await new Promise((sent) => socket.write(part, sent));
   socket.resetAndDestroy();
   await closed(socket);
 }

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import request from 'supertest';
 import { stringify } from 'yaml';
 import { loadConfiguration } from '../../config/load.ts';
+import type { Configuration } from '../../config/schema.ts';
 import type { Access } from '../../src/compose-access.ts';
 import { createRegistryApp } from '../../src/compose-app.ts';
 import { openAccess } from '../../src/compose-auth.ts';
@@ -12,6 +13,7 @@ import { startHttpServer } from '../../src/http/server.ts';
 import { type Coordination, createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { openShares, type Share } from './linked-workers.ts';
 import type { Cleaner } from './processes.ts';
 import { openTestStore } from './test-store.ts';
 
@@ -51,26 +53,49 @@ export async function openRegistry(
   const logLines: string[] = [];
   const log = pino({ level: 'debug' }, { write: (line: string) => void logLines.push(line) });
   const configuration = configurationOf(settings);
-  const coordination = seams.coordination ?? createLocalCoordination(driver);
+  const shares = sharesOf(driver, configuration, seams.coordination);
+  const [{ coordination }] = shares;
   const access = await openAccess(configuration, { driver, locks: coordination.locks, log });
   cleaner.after(() => access.close());
   const events = wireEvents(configuration, { driver, locks: coordination.locks, log });
   await events.start();
   cleaner.after(() => events.close());
   const tell = events.tell && { tell: events.tell };
-  const { listener } = createRegistryApp({
-    ...tell,
-    driver,
-    configuration,
-    log,
-    ...seams,
-    coordination,
-    access,
-  });
+  const listener = inTurn(
+    shares.map(
+      (share) =>
+        createRegistryApp({ ...tell, driver, configuration, log, ...seams, ...share, access }).listener,
+    ),
+  );
   const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
   cleaner.after(async () => void (await server.close(0)));
   const port = server.port ?? 0;
   return { http: clientOf(`http://127.0.0.1:${port}`), port, listener, driver, logLines, access };
+}
+
+/**
+ * What the requests go through: one share of everything; or, with BERTH_TEST_WORKERS=3, as many as that, and each request goes
+ * through another one, as if all of them reached different processes of one server.
+ */
+function sharesOf(
+  driver: StorageDriver,
+  { http }: Configuration,
+  given: Coordination | undefined,
+): readonly [Pick<Share, 'coordination'>, ...Share[]] {
+  const count = Number(process.env['BERTH_TEST_WORKERS'] ?? 1);
+  const [first, ...others] = openShares(driver, count, http.openuploads);
+  if (first === undefined || others.length === 0 || given !== undefined) {
+    return [{ coordination: given ?? createLocalCoordination(driver) }];
+  }
+  return [first, ...others];
+}
+
+function inTurn(listeners: readonly RequestListener[]): RequestListener {
+  let requests = 0;
+  return (request, response) => {
+    requests += 1;
+    listeners[requests % listeners.length]?.(request, response);
+  };
 }
 
 /** @param tls the authority that is believed, and the client's own certificate */

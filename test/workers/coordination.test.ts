@@ -4,12 +4,13 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { isRefusal } from '../../src/registry/errors.ts';
 import type { Lease, Locks } from '../../src/registry/locks.ts';
+import { parseRepositoryName } from '../../src/registry/name.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { locksSuite, work } from '../registry/locks-suite.ts';
 import { newSession, repository, saveAlone, sessionsSuite } from '../sessions/suite.ts';
+import { openPrimary } from '../support/linked-workers.ts';
 import { temporaryDirectory } from '../support/service.ts';
-import { openPrimary } from './linked.ts';
 
 /** Several round trips. */
 async function settle(): Promise<void> {
@@ -131,7 +132,7 @@ test('an upload is never remembered as it was before another process went on wit
       assert.equal((await reader.sessions.find(repository, session.id))?.write.size, size);
     });
   }
-  await second.sessions.remove(session);
+  await second.locks.exclusive(session.id, () => second.sessions.remove(session));
   assert.equal(
     await first.locks.exclusive(session.id, () => first.sessions.find(repository, session.id)),
     undefined,
@@ -161,7 +162,7 @@ test('one writer at a time goes on with an upload, whichever processes its reque
   assert.equal(done, 100);
 });
 
-test('an upload whose process is gone goes on with what is in the store', async () => {
+test('an upload whose process is gone goes on with what is in the store, or from its beginning', async () => {
   const driver = createMemoryDriver();
   const { addWorker } = openPrimary();
   const [first, second] = [addWorker(driver), addWorker(driver)];
@@ -175,11 +176,32 @@ test('an upload whose process is gone goes on with what is in the store', async 
   const waiting = second.locks.exclusive(locked.id, () => second.sessions.find(repository, locked.id));
   await settle();
   first.die();
-  assert.equal(await waiting, undefined, 'what had no byte was in its memory alone');
+  assert.equal((await waiting)?.write.size, 0, 'nobody has written to it');
   assert.deepEqual(await second.sessions.find(repository, saved.id), grown);
-  assert.equal(await second.sessions.find(repository, begun.id), undefined);
+  const { id, startedAt } = begun;
+  assert.deepEqual((await second.sessions.find(repository, id))?.startedAt, startedAt);
+  assert.equal(await second.sessions.find(parseRepositoryName('other'), id), undefined);
+  await second.locks.exclusive(id, async (lease) => {
+    const found = await second.sessions.find(repository, id);
+    assert.equal(found?.write.size, 0);
+    if (found !== undefined) await second.sessions.claim(found, lease);
+  });
   held.end();
   await lost;
+});
+
+test('an upload that has ended is unknown everywhere, also when its process is gone', async () => {
+  const driver = createMemoryDriver();
+  const { addWorker } = openPrimary();
+  const [first, second] = [addWorker(driver), addWorker(driver)];
+  const session = newSession();
+  await first.sessions.create(session);
+  await first.locks.exclusive(session.id, () => first.sessions.remove(session));
+  await settle();
+  first.die();
+  const { id } = session;
+  assert.equal(await second.sessions.find(repository, id), undefined);
+  assert.equal(await second.locks.exclusive(id, () => second.sessions.find(repository, id)), undefined);
 });
 
 test('a worker that comes later, or takes the place of one that died, finds the same uploads', async () => {
