@@ -28,7 +28,8 @@ type Packet =
   | readonly ['answer', number, unknown]
   | readonly ['failure', number, Failure];
 
-export function createChannel(wire: Wire): Channel {
+/** @param onFault hears of what could not be made use of; without it that is thrown, and ends the process */
+export function createChannel(wire: Wire, onFault?: (error: unknown) => void): Channel {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   const subjects = new Map<string, (content: unknown) => unknown>();
   let outgoing: Packet[] = [];
@@ -78,7 +79,14 @@ export function createChannel(wire: Wire): Channel {
 
   wire.onBatch((batch) => {
     if (isCut || !Array.isArray(batch)) return;
-    for (const packet of batch) if (Array.isArray(packet)) receive(packet);
+    for (const packet of batch) {
+      try {
+        if (Array.isArray(packet)) receive(packet);
+      } catch (error) {
+        if (onFault === undefined) throw error;
+        onFault(error);
+      }
+    }
   });
 
   return {

@@ -80,7 +80,9 @@ export function startCrew(dependencies: CrewDependencies): Crew {
 
   function bear(number: number): Member {
     const child = fork();
-    const channel = createChannel(wireToChild(child));
+    const channel = createChannel(wireToChild(child), (error) =>
+      log.error({ err: error }, 'what a worker says cannot be made use of'),
+    );
     const { gone } = serve(channel);
     const exited = Promise.withResolvers<void>();
     const member = { child, channel, number, closed: endOf(child, exited.promise) };
