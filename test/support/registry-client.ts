@@ -51,11 +51,13 @@ const ACCEPTED_MANIFESTS = [
 
 /** @param url such as `http://127.0.0.1:5000` */
 export function createRegistryClient(url: string): RegistryClient {
-  async function send(method: string, path: string, init: SendOptions = {}): Promise<Response> {
-    const { headers = {}, body } = init;
-    return fetch(new URL(path, url), { method, headers, ...(body ? { body: new Uint8Array(body) } : {}) });
-  }
+  return createClientOver(async (method, path, { headers = {}, body } = {}) =>
+    fetch(new URL(path, url), { method, headers, ...(body ? { body: new Uint8Array(body) } : {}) }),
+  );
+}
 
+/** @param send however requests reach the registry */
+export function createClientOver(send: RegistryClient['send']): RegistryClient {
   async function expect(status: number, method: string, path: string, init?: SendOptions): Promise<Response> {
     const response = await send(method, path, init);
     if (response.status === status) return response;
@@ -151,7 +153,7 @@ export function createRegistryClient(url: string): RegistryClient {
 function locationOf(response: Response): string {
   const location = response.headers.get('location');
   assert.ok(location, `no Location in the answer to ${response.url}`);
-  const { pathname, search } = new URL(location, response.url);
+  const { pathname, search } = new URL(location, response.url || 'http://localhost');
   return pathname + search;
 }
 
