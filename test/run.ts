@@ -20,6 +20,7 @@ const ONE_AT_A_TIME = [
   'test/image/',
   'test/process/',
   'test/replicas/',
+  'test/workers/',
   'test/bench/',
 ];
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cleaner, childrenOf } from '../support/processes.ts';
 import { createClientOver, type RegistryClient, type SendOptions } from '../support/registry-client.ts';
 import { type RegistryOptions, type Service, startBerth, temporaryDirectory } from '../support/service.ts';
@@ -13,7 +14,7 @@ export interface Line {
   readonly client: RegistryClient;
 }
 
-const MOST_TRIES = 500;
+const LOOK_MS = 2;
 
 /** Starts a server with deletes enabled, which is killed at the end of the test if it is there then. */
 export async function startSeveral(
@@ -37,7 +38,8 @@ export async function startSeveral(
 export async function linesToEach(cleaner: Cleaner, { pid, port }: Service): Promise<readonly Line[]> {
   const workers = await childrenOf(pid);
   const lines: Line[] = [];
-  for (let tries = 0; lines.length < workers.length && tries < MOST_TRIES; tries += 1) {
+  // However long it takes until each of them takes one: one that has just begun may not listen yet.
+  while (lines.length < workers.length) {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const ports: number[] = [];
     const send: RegistryClient['send'] = (...words) => exchange(agent, port, ports, ...words);
@@ -45,12 +47,12 @@ export async function linesToEach(cleaner: Cleaner, { pid, port }: Service): Pro
     const worker = await holderOf(workers, port, ports[0]);
     if (worker === undefined || lines.some((line) => line.worker === worker)) {
       agent.destroy();
+      await sleep(LOOK_MS);
       continue;
     }
     cleaner.after(async () => agent.destroy());
     lines.push({ worker, client: createClientOver(send) });
   }
-  if (lines.length < workers.length) throw new Error(`${lines.length} of ${workers.length} workers answer`);
   return lines;
 }
 
