@@ -24,6 +24,8 @@ import {
 export interface StorageSessions extends UploadSessions {
   /** Keeps nothing of the session in memory: another process goes on with it. To be called while nobody writes to it. */
   handOver(id: SessionId): Promise<void>;
+  /** The same, but a session without a byte is not written down: who takes it has it alone. `undefined` for every other one. */
+  takeOut(id: SessionId): UploadSession | undefined;
   /** Writes down what was only in memory, so that the next process finds it. */
   close(): Promise<void>;
 }
@@ -151,6 +153,13 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       const session = begun.get(id);
       if (session !== undefined) await writeDown(session);
       known.delete(id);
+    },
+
+    takeOut(id) {
+      const session = begun.get(id);
+      begun.delete(id);
+      known.delete(id);
+      return session;
     },
 
     async close() {

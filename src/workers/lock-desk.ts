@@ -26,9 +26,10 @@ export const uploadSchema = z.object({ id: z.string().refine(isSessionId) });
 export const shownSchema = uploadSchema.extend({ repository: z.string() });
 /** An upload without a byte: which one, and since when. */
 export const begunSchema = shownSchema.extend({ startedAt: z.iso.datetime() });
-export const homeSchema = uploadSchema.extend({ begun: begunSchema.optional() });
+/** `untouched`: nobody has written to it since, so the store need not be asked. */
+export const homeSchema = uploadSchema.extend({ begun: begunSchema.optional(), untouched: z.boolean() });
 
-type Begun = z.infer<typeof begunSchema>;
+export type Begun = z.infer<typeof begunSchema>;
 
 /** Of a lock that the primary has: it cannot outlive it. */
 const OWN: Lease = { token: '', confirm: async () => undefined, isLost: () => false };
@@ -52,15 +53,21 @@ export function createLockDesk(): LockDesk {
     return asked.filter((channel) => channel !== asking);
   }
 
-  /** Resolves when nobody is at work on the upload, nor will be. A process that dies has left as well. */
-  async function leave(id: SessionId, asking?: Channel): Promise<void> {
-    await Promise.all(
-      mayKeep(id, asking).map((channel) =>
-        channel.ask('leave', { id }).catch((error: unknown) => {
-          if (!channel.isCut()) throw error;
-        }),
-      ),
+  /**
+   * Resolves when nobody is at work on the upload, nor will be. A process that dies has left as well. Gives the upload if it was
+   * begun and nothing more.
+   */
+  async function leave(id: SessionId, asking?: Channel): Promise<Begun | undefined> {
+    const answers = mayKeep(id, asking).map((channel) =>
+      channel.ask('leave', { id }).catch((error: unknown) => {
+        if (!channel.isCut()) throw error;
+      }),
     );
+    const untouched = (await Promise.all(answers)).find((answer) => begunSchema.safeParse(answer).success);
+    if (untouched === undefined) return undefined;
+    const session = begunSchema.parse(untouched);
+    begun.set(id, session);
+    return session;
   }
 
   async function ownUpload<T>(id: SessionId, work: (lease: Lease) => Promise<T>): Promise<T> {
@@ -104,9 +111,13 @@ export function createLockDesk(): LockDesk {
       channel.on('home', (content) => {
         const { id } = uploadSchema.parse(content);
         return moves.exclusive(id, async () => {
-          await leave(id, channel);
+          const untouched = await leave(id, channel);
           homes.set(id, channel);
-          channel.tell('home', { id, begun: begun.get(id) });
+          channel.tell('home', {
+            id,
+            begun: untouched ?? begun.get(id),
+            untouched: untouched !== undefined,
+          });
         });
       });
 

@@ -1,4 +1,5 @@
 // Open uploads are counted in the primary: a client has one quota, whichever processes its requests reach.
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { UploadQuota } from '../http/upload-quota.ts';
 import { RegistryError } from '../registry/errors.ts';
@@ -13,6 +14,10 @@ const uploadSchema = z.object({
   id: z.string().refine(isSessionId),
 });
 const begunSchema = z.object({ ticket: z.number(), upload: uploadSchema.optional() });
+
+/** That an upload goes on is told now and then: it is counted until it has been quiet for an hour. */
+const TOLD_AGAIN_MS = 10 * 60_000;
+const MOST_TOLD = 10_000;
 
 /** Lets a process take part. To be told when it is gone. */
 export function serveQuota(channel: Channel, quota: UploadQuota): { gone(): void } {
@@ -62,6 +67,7 @@ export function serveQuota(channel: Channel, quota: UploadQuota): { gone(): void
 
 export function createSharedQuota(channel: Channel): UploadQuota {
   let tickets = 0;
+  const wentOn = new LRUCache<string, true>({ max: MOST_TOLD, ttl: TOLD_AGAIN_MS });
   // Ids that nobody was given are not worth a message.
   const tell = (subject: string, repository: RepositoryName, id: string) => {
     if (isSessionId(id)) channel.tell(subject, { repository, id });
@@ -75,15 +81,25 @@ export function createSharedQuota(channel: Channel): UploadQuota {
       try {
         const upload = await begin();
         const { repository, id } = upload;
-        channel.tell('upload begun', { ticket, upload: { repository, id } });
+        // Before the client hears of it, with what was said of the upload itself.
+        channel.tellNow('upload begun', { ticket, upload: { repository, id } });
+        wentOn.set(`${repository} ${id}`, true);
         return upload;
       } catch (error) {
         channel.tell('upload begun', { ticket });
         throw error;
       }
     },
-    wentOn: (repository, id) => tell('upload went on', repository, id),
-    ended: (repository, id) => tell('upload ended', repository, id),
+    wentOn(repository, id) {
+      const key = `${repository} ${id}`;
+      if (wentOn.has(key)) return;
+      wentOn.set(key, true);
+      tell('upload went on', repository, id);
+    },
+    ended(repository, id) {
+      wentOn.delete(`${repository} ${id}`);
+      tell('upload ended', repository, id);
+    },
     // The primary says it, once for all.
     open: () => 0,
   };

@@ -15,10 +15,16 @@ import { isSessionId, type SessionId, type UploadSession } from '../registry/ses
 import type { Coordination } from '../sessions/coordination.ts';
 import { createStorageSessions } from '../sessions/storage.ts';
 import type { Channel } from './channel.ts';
-import { type begunSchema, homeSchema, shownSchema, uploadSchema } from './lock-desk.ts';
+import { type Begun, homeSchema, shownSchema, uploadSchema } from './lock-desk.ts';
 
 /** Uploads that are at home here, at most; those that have been quiet for longest move out. */
 const MOST_AT_HOME = 50_000;
+
+/** What is known of an upload that came home here. */
+interface Inherited {
+  readonly begun: Begun;
+  readonly untouched: boolean;
+}
 
 const shownAsSchema = z.object({ startedAt: z.iso.datetime(), size: z.number() });
 
@@ -29,10 +35,10 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
   const home = new LRUCache<SessionId, true>({
     max: MOST_AT_HOME,
     // It may not hold what nobody can take from it.
-    dispose: (_, id, reason) => void (reason === 'evict' && moveOut(id).catch(() => undefined)),
+    dispose: (_, id, reason) => void (reason === 'evict' && writeDown(id).catch(() => undefined)),
   });
   /** Of uploads that came home here, how they were begun. If that is in the store, or they have bytes, the store knows better. */
-  const inherited = new LRUCache<SessionId, z.infer<typeof begunSchema>>({ max: MOST_AT_HOME });
+  const inherited = new LRUCache<SessionId, Inherited>({ max: MOST_AT_HOME });
   const moving = new Map<SessionId, PromiseWithResolvers<void>>();
   let tickets = 0;
 
@@ -44,9 +50,20 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     isLost: () => channel.isCut(),
   };
 
-  /** Resolves when nobody here is at work on the upload, and all that is known of it is in the store. */
-  async function moveOut(id: SessionId): Promise<void> {
+  /** Resolves when nobody here is at work on the upload. Gives it if it was begun and nothing more; else the store knows all of it. */
+  function moveOut(id: SessionId): Promise<Begun | undefined> {
     home.delete(id);
+    return local.exclusive(id, async () => {
+      const session = sessions.takeOut(id);
+      const heir = inherited.get(id);
+      inherited.delete(id);
+      if (session !== undefined) return describeBeginning(session);
+      return heir?.untouched === true ? heir.begun : undefined;
+    });
+  }
+
+  /** Makes room, without anybody who waits for it. */
+  async function writeDown(id: SessionId): Promise<void> {
     await local.exclusive(id, () => sessions.handOver(id));
   }
 
@@ -90,10 +107,15 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
 
   /** An upload of which nothing is in the store yet may have been begun by another process, which may be gone. */
   async function findBegun(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined> {
-    const beginning = inherited.get(id);
-    if (beginning?.repository !== repository) return undefined;
+    const { begun, untouched = false } = inherited.get(id) ?? {};
+    if (begun?.repository !== repository) return undefined;
+    if (!untouched) {
+      const found = await sessions.find(repository, id);
+      if (found !== undefined) return found;
+    }
     const write = newStagedWrite(uploadData(repository, id), undefined, sessions.holds);
-    const session = { id, repository, startedAt: new Date(beginning.startedAt), write };
+    const session = { id, repository, startedAt: new Date(begun.startedAt), write };
+    inherited.delete(id);
     await sessions.create(session);
     return session;
   }
@@ -111,10 +133,10 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
 
   // A message, and not the answer: it comes before the next process is given the upload, and so before `leave`.
   channel.on('home', (content) => {
-    const { id, begun } = homeSchema.parse(content);
+    const { id, begun, untouched } = homeSchema.parse(content);
     home.set(id, true);
     if (begun === undefined) inherited.delete(id);
-    else inherited.set(id, begun);
+    else inherited.set(id, { begun, untouched });
     moving.get(id)?.resolve();
     moving.delete(id);
   });
@@ -122,7 +144,7 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     const { id } = uploadSchema.parse(content);
     // Who has waited for the upload takes a turn first, or those that want it could go on taking it from one another.
     await setImmediate();
-    await moveOut(id);
+    return moveOut(id);
   });
   channel.on('show', async (content) => {
     const { id, repository } = shownSchema.parse(content);
@@ -142,15 +164,22 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
       ...sessions,
       async create(session) {
         await sessions.create(session);
-        const { id, repository, startedAt } = session;
-        home.set(id, true);
-        // Before the client hears of it.
-        channel.tellNow('begun', { id, repository, startedAt: startedAt.toISOString() });
+        home.set(session.id, true);
+        // Goes with what is told of the client's quota, before the client hears of the upload (quota-desk.ts).
+        channel.tell('begun', describeBeginning(session));
       },
       async find(repository, id) {
-        const found = await sessions.find(repository, id);
-        if (found !== undefined) return found;
-        return home.has(id) ? findBegun(repository, id) : lookElsewhere(repository, id);
+        const begun = home.has(id) ? await findBegun(repository, id) : undefined;
+        const found = begun ?? (await sessions.find(repository, id));
+        return found === undefined && !home.has(id) ? lookElsewhere(repository, id) : found;
+      },
+      async claim(session, held) {
+        inherited.delete(session.id);
+        await sessions.claim(session, held);
+      },
+      async save(session, held) {
+        inherited.delete(session.id);
+        await sessions.save(session, held);
       },
       async remove(session) {
         await sessions.remove(session);
@@ -162,4 +191,8 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     },
     close: () => sessions.close(),
   };
+}
+
+function describeBeginning({ id, repository, startedAt }: UploadSession): Begun {
+  return { id, repository, startedAt: startedAt.toISOString() };
 }
