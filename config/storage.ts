@@ -29,7 +29,7 @@ export const storageSchema = z
           .enum(['strict', 'relaxed'])
           .default('strict')
           .describe(
-            'strict: what was answered is on the disk. relaxed: many times as fast, and a power cut may take what was pushed in the last seconds before it.',
+            'strict: what was answered is on the disk. relaxed: nothing waits for the disk, so that a power cut may take what was pushed in the last seconds before it, and a kill of the server still takes nothing. Wrong bytes are served in neither: what was spoiled is missing, and a push heals it.',
           ),
       })
       .optional()
