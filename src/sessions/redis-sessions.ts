@@ -65,12 +65,12 @@ export function createRedisSessions(
     async create(session) {
       // Without Redis the session would be lost with its first byte: better not to begin it.
       await redis.run(BEGIN, [noteKey(session.id)], [formatSighting(session, undefined), ttlMs]);
-      await writeStartedAt(driver, session);
+      await writeStartedAt(driver, session, 'none');
     },
 
     async find(repository, id): Promise<UploadSession | undefined> {
       const key = uploadData(repository, id);
-      const [[noted, claim], startedAt, data] = await Promise.all([
+      const [[noted, claim], start, data] = await Promise.all([
         redis.run(READ, [noteKey(id), claimKey(id)], []).then(parseTexts),
         readStartedAt(driver, repository, id),
         orAbsent(driver.stat(key)),
@@ -80,7 +80,8 @@ export function createRedisSessions(
       const isOfOtherBytes = data !== undefined && data.version !== sighting?.version;
       const note = isOfOtherBytes ? undefined : sighting?.note;
       // Where the store does not show the bytes so far, a session that Redis has forgotten is lost.
-      if (startedAt === undefined || (note === undefined && data === undefined)) return undefined;
+      if (start === undefined || (note === undefined && data === undefined)) return undefined;
+      const { startedAt } = start;
       const progress = progressOf(key, note, data?.size);
       const isDisputed = claim !== '' || performance.now() < doubtfulUntil;
       return { id, repository, startedAt, ...progress, ...(isDisputed && { disputed: true }) };

@@ -26,6 +26,7 @@ const noteSchema = z.object({
 /** How far a session is: when it began, its staged write, the digest of what was written, and whether somebody else may be writing. */
 export type Note = z.infer<typeof noteSchema>;
 
+const DOT = 46;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 export function formatNote({ startedAt, write, digest, disputed }: UploadSession): string {
@@ -70,17 +71,25 @@ export function progressOf(
   };
 }
 
-/** When an upload began: RFC 3339 in UTC with seconds, as the `registry` image writes and reads it. */
-export function startedAtText({ startedAt }: Pick<UploadSession, 'startedAt'>): string {
-  return startedAt.toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-/** Writes when an upload began, durably. */
-export async function writeStartedAt(driver: StorageDriver, session: UploadSession): Promise<void> {
-  const { repository, id } = session;
-  const text = startedAtText(session);
+/**
+ * Writes when an upload began, durably: RFC 3339 in UTC, as the `registry` image reads it. With a fraction of a second where bytes
+ * are about to come: where such a start is found without them, they have become a blob already.
+ */
+export async function writeStartedAt(
+  driver: StorageDriver,
+  { repository, id, startedAt }: UploadSession,
+  bytes: 'none' | 'coming',
+): Promise<void> {
+  const exact = startedAt.toISOString();
+  const text = bytes === 'coming' ? exact : exact.replace(/\.\d+Z$/, 'Z');
   // A torn start is none, and nobody asks for it before it is written: it need not be written aside first.
   await driver.write(uploadStartedAt(repository, id), Buffer.from(text), { fresh: true });
+}
+
+export interface Start {
+  readonly startedAt: Date;
+  /** Bytes came before it was found without any. */
+  readonly hadBytes: boolean;
 }
 
 /** When an upload began; `undefined` if there is none, or its file is torn. */
@@ -88,9 +97,10 @@ export async function readStartedAt(
   driver: StorageDriver,
   repository: RepositoryName,
   id: SessionId,
-): Promise<Date | undefined> {
+): Promise<Start | undefined> {
   const content = await orAbsent(driver.read(uploadStartedAt(repository, id)));
-  return content === undefined ? undefined : parseStartedAt(content);
+  const startedAt = content && parseStartedAt(content);
+  return startedAt && { startedAt, hadBytes: content.includes(DOT) };
 }
 
 /** When an upload began; `undefined` for a file that a crash left empty or torn. */

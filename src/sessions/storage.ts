@@ -12,14 +12,7 @@ import { orAbsent } from '../registry/content.ts';
 import { upload, uploadData, uploadStartedAt, uploadState } from '../registry/layout.ts';
 import type { RepositoryName } from '../registry/name.ts';
 import type { SessionId, UploadSession, UploadSessions } from '../registry/sessions.ts';
-import {
-  formatNote,
-  parseNote,
-  progressOf,
-  readStartedAt,
-  startedAtText,
-  writeStartedAt,
-} from './session-record.ts';
+import { formatNote, parseNote, progressOf, readStartedAt, writeStartedAt } from './session-record.ts';
 
 export interface StorageSessions extends UploadSessions {
   /** Keeps nothing of the session in memory: another process goes on with it. To be called while nobody writes to it. */
@@ -53,8 +46,8 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
   const starting = new Map<SessionId, Promise<void>>();
   const seen = new LRUCache<SessionId, Seen>({ max: MOST_SEEN });
 
-  async function writeDown(session: UploadSession): Promise<void> {
-    await writeStartedAt(driver, session);
+  async function writeDown(session: UploadSession, bytes: 'none' | 'coming' = 'none'): Promise<void> {
+    await writeStartedAt(driver, session, bytes);
     begun.delete(session.id);
   }
 
@@ -72,7 +65,7 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       orAbsent(driver.stat(uploadStartedAt(repository, id))),
       orAbsent(driver.stat(uploadData(repository, id))),
     ]);
-    if (start?.size === startedAtText(session).length && data?.version === version) return session;
+    if (start !== undefined && start.size > 0 && data?.version === version) return session;
     seen.delete(id);
     return undefined;
   }
@@ -97,7 +90,9 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       orAbsent(driver.stat(key)),
     ]);
     const note = noted === undefined ? undefined : parseNote(noted);
-    const startedAt = started ?? (driver.stagesInPlace ? undefined : note?.startedAt);
+    // A crash came between the commit of its bytes and the end of the session.
+    if (driver.stagesInPlace && started?.hadBytes && data === undefined) return undefined;
+    const startedAt = started?.startedAt ?? (driver.stagesInPlace ? undefined : note?.startedAt);
     if (startedAt === undefined) return undefined;
     // Within one process no writer loses its lock.
     const { disputed: _never, ...progress } = progressOf(key, note, data?.size);
@@ -122,8 +117,8 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     async claim(session) {
       // From here on there may be bytes, which somebody else can only go on with if they belong to a session. Neither is
       // promised before `save`, so they may come to the disk at the same time.
-      if (!driver.stagesInPlace || !begun.has(session.id)) return;
-      const start = starting.get(session.id) ?? writeDown(session);
+      if (!driver.stagesInPlace || session.write.size > 0) return;
+      const start = starting.get(session.id) ?? writeDown(session, 'coming');
       start.catch(() => undefined);
       starting.set(session.id, start);
     },
@@ -163,7 +158,7 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     },
 
     async close() {
-      await pMap(begun.values(), writeDown, { concurrency: WRITTEN_AT_ONCE });
+      await pMap(begun.values(), (session) => writeDown(session), { concurrency: WRITTEN_AT_ONCE });
     },
   };
 }

@@ -14,7 +14,7 @@ import { newSession, repository, saveAlone, sessionsSuite } from './suite.ts';
 
 sessionsSuite('storage', (driver) => ({ sessions: createStorageSessions(driver), locks: createLocks() }));
 
-test('the start is written as the registry image reads it, RFC 3339 in UTC with seconds, before the first byte', async () => {
+test('the start is written as the registry image reads it, RFC 3339 in UTC, before the first byte', async () => {
   const driver = { ...createMemoryDriver(), stagesInPlace: true as const };
   const session = { ...newSession(), startedAt: new Date('2026-11-20T12:00:00.123Z') };
   const sessions = createStorageSessions(driver);
@@ -22,7 +22,33 @@ test('the start is written as the registry image reads it, RFC 3339 in UTC with 
   assert.deepEqual(await driver.list(''), [], 'nothing is written of what has no bytes');
   await createLocks().exclusive(session.id, (lease) => sessions.claim(session, lease));
   const written = await driver.read(uploadStartedAt(repository, session.id));
+  assert.equal(Buffer.from(written).toString(), '2026-11-20T12:00:00.123Z');
+});
+
+test('a start is written without a fraction where there are no bytes', async () => {
+  const driver = { ...createMemoryDriver(), stagesInPlace: true as const };
+  const session = { ...newSession(), startedAt: new Date('2026-11-20T12:00:00.123Z') };
+  const sessions = createStorageSessions(driver);
+  await sessions.create(session);
+  await sessions.close();
+  const written = await driver.read(uploadStartedAt(repository, session.id));
   assert.equal(Buffer.from(written).toString(), '2026-11-20T12:00:00Z');
+  assert.equal((await createStorageSessions(driver).find(repository, session.id))?.write.size, 0);
+});
+
+test('a session whose bytes became a blob before a crash is unknown, and not one without bytes', async (t) => {
+  const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
+  const { http } = await openRegistry(t, { driver });
+  const location = await beginUpload(http, 'some/app');
+  await http.patch(location).send('01234').expect(202);
+  const id = location.split('/').at(-1) ?? '';
+  const [key] = (await driver.list(`docker/registry/v2/repositories/some/app/_uploads/${id}`)).map(
+    ({ name }) => `docker/registry/v2/repositories/some/app/_uploads/${id}/${name}`,
+  );
+  assert.ok(key);
+  await driver.commit({ key, size: 5 }, 'somewhere/else');
+  const { http: next } = await openRegistry(t, { driver });
+  await next.get(location).expect(404);
 });
 
 test('a start is read in every form of RFC 3339, and not from what is torn', () => {
