@@ -78,6 +78,8 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       await driver.write(uploadState(repository, id), Buffer.from(formatNote(session)), { durable: false });
     }
     const data = await orAbsent(driver.stat(uploadData(repository, id)));
+    // The bytes that were to come did not: the next ones may.
+    if (data === undefined && write.size === 0) await writeStartedAt(driver, session, 'none');
     if (data?.size === write.size) seen.set(id, { session, version: data.version });
     else seen.delete(id);
   }
@@ -117,7 +119,7 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     async claim(session) {
       // From here on there may be bytes, which somebody else can only go on with if they belong to a session. Neither is
       // promised before `save`, so they may come to the disk at the same time.
-      if (!driver.stagesInPlace || session.write.size > 0) return;
+      if (!driver.stagesInPlace || (session.write.size > 0 && !begun.has(session.id))) return;
       const start = starting.get(session.id) ?? writeDown(session, 'coming');
       start.catch(() => undefined);
       starting.set(session.id, start);
