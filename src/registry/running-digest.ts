@@ -14,7 +14,7 @@ export interface RunningDigest {
 }
 
 /** What has come by then is worth the way to another thread. */
-const LARGE_LENGTH = 512 * 1024;
+const LARGE_LENGTH = 128 * 1024;
 
 export function createRunningDigest(algorithm: Algorithm, thread: HashThread): RunningDigest {
   const near = createDigester(algorithm);

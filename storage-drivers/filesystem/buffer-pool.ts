@@ -1,4 +1,4 @@
-// The memory that all readers of a driver share.
+// The memory that all readers and writers of large files share.
 
 const LARGE_LENGTH = 1024 * 1024;
 const SMALL_LENGTH = 64 * 1024;

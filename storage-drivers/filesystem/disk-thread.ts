@@ -56,14 +56,14 @@ export interface DiskThread {
 export interface DiskThreadSettings {
   /**
    * After how many milliseconds without an answer another thread is started: the store is one that lets calls wait.
-   * @default 20
+   * @default 50
    */
   readonly slowMs?: number;
   readonly startWorker?: () => Worker;
 }
 
 /** On a slow store (a network, a cold disk) so many calls wait at the same time. */
-const MOST_THREADS = 4;
+const MOST_THREADS = 3;
 /** A thread that has nothing to do for so long ends, and gives its 10 MB back. */
 const IDLE_MS = 10_000;
 
@@ -90,7 +90,7 @@ interface Failure {
 
 /** Threads start with the first call. None of them keeps the process alive when nobody waits for it. */
 export function createDiskThread(settings: DiskThreadSettings = {}): DiskThread {
-  const { slowMs = 20, startWorker = startDiskWorker } = settings;
+  const { slowMs = 50, startWorker = startDiskWorker } = settings;
   const threads = new Set<Thread>();
   let gathered: Call[] = [];
 
@@ -183,6 +183,6 @@ function startDiskWorker(): Worker {
     execArgv: [],
     // Descriptors are closed by whoever has them, on whichever thread.
     trackUnmanagedFds: false,
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    resourceLimits: { maxYoungGenerationSizeMb: 2 },
   });
 }

@@ -56,7 +56,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   });
   const directories = createDurableDirectories({ root, disk, syncs, sync });
   const writes = createAtomicWrites({ disk, syncs, workspace, directories });
-  const staged = createStagedFiles({ disk, syncs, directories, writes });
+  const staged = createStagedFiles({ disk, syncs, pool, directories, writes });
   const remove = createDeletion(disk, workspace, directories);
   const readNames = createDirectoryNames(sight);
 

@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import { createBatchWriter } from './batches.ts';
-import { createBufferPool } from './buffer-pool.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { isAbsence, missing, orMissing } from './errors.ts';
@@ -26,6 +26,7 @@ export interface StagedFiles {
 export interface StagedFilesDependencies {
   readonly disk: DiskThread;
   readonly syncs: Syncs;
+  readonly pool: BufferPool;
   readonly directories: DurableDirectories;
   readonly writes: AtomicWrites;
 }
@@ -33,10 +34,11 @@ export interface StagedFilesDependencies {
 export function createStagedFiles({
   disk,
   syncs,
+  pool,
   directories,
   writes,
 }: StagedFilesDependencies): StagedFiles {
-  const writeInBatches = createBatchWriter(createBufferPool(), syncs);
+  const writeInBatches = createBatchWriter(pool, syncs);
 
   return {
     async append(path, size, content) {

@@ -22,7 +22,7 @@ async function feed(digest: RunningDigest, bytes: Uint8Array, step: number): Pro
 for (const algorithm of algorithms) {
   test(`${algorithm} of content of every length is the one that is computed at once`, async () => {
     const thread = createHashThread();
-    for (const length of [0, 1, 512 * 1024, 512 * 1024 + 1, MIB, content.length]) {
+    for (const length of [0, 1, 128 * 1024, 128 * 1024 + 1, MIB, content.length]) {
       const digest = createRunningDigest(algorithm, thread);
       await feed(digest, content.subarray(0, length), 30_000);
       assert.equal(await digest.digest(), digestOf(content.subarray(0, length), algorithm), `${length}`);
