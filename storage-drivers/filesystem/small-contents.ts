@@ -7,7 +7,12 @@ const SMALL_CHUNKS = 64;
 /** A content that ended: all of its bytes. One that goes on: the same chunks again. */
 export type Head =
   | { readonly whole: Uint8Array; readonly rest?: undefined }
-  | { readonly whole?: undefined; readonly rest: AsyncIterable<Uint8Array> };
+  | {
+      readonly whole?: undefined;
+      readonly rest: AsyncIterable<Uint8Array>;
+      /** To be called when no more of the rest is wanted, also where nobody has begun to read it: somebody gives it. */
+      giveUp(): Promise<void>;
+    };
 
 /** Looks at the beginning of a content. Throws what the content throws. */
 export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> {
@@ -21,7 +26,7 @@ export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> 
     chunks.push(value);
     length += value.length;
   }
-  return { rest: chained(chunks, source) };
+  return { rest: chained(chunks, source), giveUp: async () => void (await source.return?.()) };
 }
 
 async function* chained(chunks: Uint8Array[], source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

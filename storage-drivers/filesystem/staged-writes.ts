@@ -42,8 +42,13 @@ export function createStagedFiles({
 
   return {
     async append(path, size, content) {
-      const { whole, rest } = await headOf(content);
-      return whole === undefined ? appendLarge(path, size, rest) : appendSmall(path, size, whole);
+      const head = await headOf(content);
+      if (head.whole !== undefined) return appendSmall(path, size, head.whole);
+      try {
+        return await appendLarge(path, size, head.rest);
+      } finally {
+        await head.giveUp();
+      }
     },
 
     async commit(path, size, target) {

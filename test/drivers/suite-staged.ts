@@ -28,6 +28,22 @@ const ABOUT_KEPT_BYTES = new Set([
 
 /** Nearly everything holds for writes whose first bytes are held by the value itself, too. */
 export const stagedCases: readonly Case[] = [
+  {
+    title: 'content that a failed append began to read is given up: its sender is not left waiting',
+    async run(driver) {
+      let state = 'untouched';
+      async function* content() {
+        state = 'begun';
+        try {
+          for (let count = 0; count < 100; count += 1) yield pattern(64 * 1024);
+        } finally {
+          state = 'given up';
+        }
+      }
+      await assert.rejects(driver.append({ key: 'gone/data', size: 5 }, content()), { code: 'keyNotFound' });
+      assert.notEqual(state, 'begun');
+    },
+  },
   ...casesFor('', () => newStagedWrite(STAGED)),
   ...casesFor(', also when the write may hold bytes itself', () => newStagedWrite(STAGED, undefined, 65_536)),
 ];

@@ -80,7 +80,7 @@ test('the commands of the guides work as they stand', { skip }, async (t) => {
       '-sf',
       '--retry',
       '20',
-      '--retry-connrefused',
+      '--retry-all-errors',
       'localhost:50001/v2/',
     ]);
     await publish('demo/app:1');

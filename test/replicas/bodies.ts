@@ -22,6 +22,8 @@ export interface SlowAnswer {
 export async function beginRequest(url: string, method: string, path: string): Promise<SlowRequest> {
   const headers = { 'content-type': 'application/octet-stream' };
   const outgoing = request(new URL(path, url), { method, headers });
+  // On a connection that is used again nothing would leave before there are bytes.
+  outgoing.flushHeaders();
   const answer = answerTo(outgoing);
   return {
     send: (bytes) =>
