@@ -44,7 +44,7 @@ export async function measure(
 
   const load = startLoad();
   tidy.defer(() => load.stop());
-  const selected = selectRows(createRows(load, sizes, withWrk), options);
+  const selected = selectRows(createRows(load, sizes, { withWrk, store: options.store }), options);
   const registries = await startTargets({
     store,
     withDockerRegistry,

@@ -29,7 +29,11 @@ export function groupRows(store: StoreKind, rows: readonly Row[]): readonly (rea
 }
 
 /** `withWrk`: the rows that count requests are only there if wrk is. */
-export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly Row[] {
+export function createRows(
+  load: Load,
+  sizes: Sizes,
+  { withWrk, store }: { readonly withWrk: boolean; readonly store: StoreKind },
+): readonly Row[] {
   const { largeBlobBytes, streams, streamBlobBytes } = sizes;
   const one: Transfer = {
     title: `one blob of ${formatSize(largeBlobBytes)}`,
@@ -42,7 +46,7 @@ export function createRows(load: Load, sizes: Sizes, withWrk: boolean): readonly
     blobBytes: streamBlobBytes,
   };
   return [
-    createPushRow(load, 'push', one),
+    createPushRow(load, 'push', one, store === 'directory'),
     createPullRow(load, 'pull', one),
     createPushRow(load, 'push-many', several),
     createPullRow(load, 'pull-many', several),

@@ -7,10 +7,14 @@ import type { Target } from '../targets.ts';
 import type { Metric, Row } from './row.ts';
 import { perGib, type Transfer, transferMetrics } from './transfer.ts';
 
-export function createPushRow(load: Load, name: string, { title, streams, blobBytes }: Transfer): Row {
+/** `withLimit`: compared with the machine itself, which says something of one stream to its disk and of nothing else. */
+export function createPushRow(
+  load: Load,
+  name: string,
+  { title, streams, blobBytes }: Transfer,
+  withLimit = false,
+): Row {
   const bytes = streams * blobBytes;
-  /** Beside others, the machine's own rate says nothing. */
-  const isAlone = streams === 1;
   const push = (target: Target, size: number, seed: string) =>
     load.run({
       kind: 'push',
@@ -23,7 +27,7 @@ export function createPushRow(load: Load, name: string, { title, streams, blobBy
     });
   return {
     name,
-    metrics: [...transferMetrics(name, `push, ${title}`), ...(isAlone ? [limitMetric(name, title)] : [])],
+    metrics: [...transferMetrics(name, `push, ${title}`), ...(withLimit ? [limitMetric(name, title)] : [])],
     onBuckets: true,
     prepare: async (target) => {
       const { digests } = await push(target, blobBytes / 4, `${name} prepare`);
@@ -31,7 +35,7 @@ export function createPushRow(load: Load, name: string, { title, streams, blobBy
     },
     measure: async (target, round) => {
       await warmDisk(target.directory, bytes);
-      const limit = isAlone && target.bucket === undefined ? await measureLimit(target.directory, bytes) : 0;
+      const limit = withLimit ? await measureLimit(target.directory, bytes) : 0;
       const { result, cpuSeconds } = await withCost(target.pid, () =>
         push(target, blobBytes, `${name} ${round}`),
       );

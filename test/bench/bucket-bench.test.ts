@@ -39,7 +39,6 @@ test('a quick run on S3 measures both registries on buckets, and the AWS SDK whe
   assert.deepEqual(measured, [
     ['push', [...registries, 'AWS SDK']],
     ['push.cpu', registries],
-    ['push.limit', registries],
     ['pull', [...registries, 'AWS SDK']],
     ['pull.cpu', registries],
     ['images', registries],
