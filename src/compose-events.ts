@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Configuration } from '../config/schema.ts';
 import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
+import type { Observation } from './compose-observe.ts';
 import { openSharedDriver } from './compose-storage.ts';
 import type { Attempt } from './events/courier.ts';
 import type { EventEndpoint } from './events/endpoint.ts';
@@ -86,6 +87,23 @@ export function wireEvents(configuration: EventsConfiguration, wiring: EventsWir
       await started?.events.close();
     },
   };
+}
+
+/** The same for a running server: what becomes of events is counted where somebody wants to know. */
+export function countedEvents(
+  configuration: EventsConfiguration,
+  wiring: Pick<EventsWiring, 'driver' | 'locks' | 'log'>,
+  { metrics }: Observation,
+): ServerEvents {
+  const counters = metrics?.events;
+  const events = wireEvents(configuration, {
+    ...wiring,
+    onKeep: counters?.onKeep,
+    onAttempt: counters?.onAttempt,
+    onDrop: counters?.onDrop,
+  });
+  counters?.watchPending(events.pending);
+  return events;
 }
 
 /** What a worker tells of, made into events here, for the process that keeps them: one queue for a server, in one order. */

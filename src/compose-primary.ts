@@ -18,7 +18,7 @@ import { createCheckedDriver } from '../storage-drivers/checked.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import type { FirstAdministrator } from './auth/accounts/administrators.ts';
 import type { RunningServer } from './compose.ts';
-import { type ServerEvents, wireEvents } from './compose-events.ts';
+import { countedEvents, type ServerEvents } from './compose-events.ts';
 import { openAttempts } from './compose-logins.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
 import { describeAuth, overRedis, showPresence, startPurging, waitForPredecessors } from './compose-once.ts';
@@ -127,16 +127,7 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
   });
   undo.defer(async () => debug?.close());
 
-  const eventMetrics = observation.metrics?.events;
-  const events = wireEvents(configuration, {
-    driver,
-    locks: coordination.locks,
-    log,
-    onKeep: eventMetrics?.onKeep,
-    onAttempt: eventMetrics?.onAttempt,
-    onDrop: eventMetrics?.onDrop,
-  });
-  eventMetrics?.watchPending(events.pending);
+  const events = countedEvents(configuration, { driver, locks: coordination.locks, log }, observation);
   undo.defer(() => events.close());
   const takeEvent = await eventTaker(events, log);
   await ensureKey(configuration, driver);

@@ -8,7 +8,7 @@ import type { FirstAdministrator } from './auth/accounts/administrators.ts';
 import { type Access, openToEverybody } from './compose-access.ts';
 import { createRegistryApp } from './compose-app.ts';
 import type { AccessDependencies } from './compose-auth.ts';
-import { wireEvents } from './compose-events.ts';
+import { countedEvents } from './compose-events.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
 import { describeAuth, overRedis, showPresence, startPurging } from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
@@ -69,16 +69,7 @@ export async function startServer(
     onLogin: observation.metrics?.access.onLogin,
   });
   undo.defer(() => access.close());
-  const eventMetrics = observation.metrics?.events;
-  const events = wireEvents(configuration, {
-    driver,
-    locks: coordination.locks,
-    log,
-    onKeep: eventMetrics?.onKeep,
-    onAttempt: eventMetrics?.onAttempt,
-    onDrop: eventMetrics?.onDrop,
-  });
-  eventMetrics?.watchPending(events.pending);
+  const events = countedEvents(configuration, { driver, locks: coordination.locks, log }, observation);
   undo.defer(() => events.close());
   const ending = new AbortController();
   undo.defer(async () => ending.abort());

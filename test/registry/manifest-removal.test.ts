@@ -18,6 +18,7 @@ import { createTags } from '../../src/registry/tags.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { manifestOf } from '../support/content.ts';
+import { stopping } from '../support/stopping-driver.ts';
 import { objectsBelow } from '../support/test-store.ts';
 
 const repository = parseRepositoryName('app');
@@ -218,24 +219,4 @@ function open(driver: StorageDriver, signal?: AbortSignal) {
 /** The names in the tag directory, whatever they point to. */
 async function namesIn(driver: StorageDriver): Promise<readonly string[]> {
   return (await driver.list(layout.tags(repository))).map(({ name }) => name);
-}
-
-/** The same store for a server that comes to its end after so many changes. */
-function stopping(driver: StorageDriver, changes: number): StorageDriver {
-  let left = changes;
-  const spend = () => {
-    if (left === 0) throw new Error('stopped');
-    left -= 1;
-  };
-  return {
-    ...driver,
-    async write(key, content, options) {
-      spend();
-      return driver.write(key, content, options);
-    },
-    async delete(key, options) {
-      spend();
-      return driver.delete(key, options);
-    },
-  };
 }

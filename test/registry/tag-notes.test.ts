@@ -9,6 +9,7 @@ import { parseTag, type Tag } from '../../src/registry/reference.ts';
 import { type Alone, createTags, type Tags } from '../../src/registry/tags.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
+import { stopping } from '../support/stopping-driver.ts';
 import { objectsBelow } from '../support/test-store.ts';
 
 const repository = parseRepositoryName('app');
@@ -220,29 +221,6 @@ async function manyTags(few = 3, driver: StorageDriver = createMemoryDriver()) {
 
 function openTags(driver: StorageDriver, few = 3): Tags {
   return createTags(driver, createDeletedManifests(driver), { concurrentReads: 2, few });
-}
-
-/** The same store for a server that comes to its end after so many changes. */
-function stopping(driver: StorageDriver, changes: number, onStop = () => {}): StorageDriver {
-  let left = changes;
-  const spend = () => {
-    if (left === 0) {
-      onStop();
-      throw new Error('stopped');
-    }
-    left -= 1;
-  };
-  return {
-    ...driver,
-    async write(key, content, options) {
-      spend();
-      return driver.write(key, content, options);
-    },
-    async delete(key, options) {
-      spend();
-      return driver.delete(key, options);
-    },
-  };
 }
 
 /** What the links say. */
