@@ -20,6 +20,8 @@ export interface AccountCommand {
   readonly usage: string;
   /** How many words it takes that are no options. */
   readonly names: number;
+  /** Tells a name that begins like an option from one. @default none does */
+  readonly isName?: (word: string) => boolean;
   readonly options?: {
     readonly [name: string]: { readonly type: 'string' | 'boolean'; readonly multiple?: boolean };
   };

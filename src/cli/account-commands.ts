@@ -77,13 +77,15 @@ export function accountUsage(noun?: string): readonly string[] {
 
 function parseWords(command: AccountCommand, words: readonly string[]) {
   try {
+    const isDashedName = (word: string) => word.startsWith('-') && command.isName?.(word) === true;
     const { values, positionals } = parseArgs({
-      args: [...words],
+      args: words.filter((word) => !isDashedName(word)),
       options: { ...command.options, config: { type: 'string' } },
       allowPositionals: true,
     });
-    if (positionals.length !== command.names) throw new UsageError('the wrong number of names');
-    return { names: positionals, options: values as OptionValues };
+    const names = [...words.filter(isDashedName), ...positionals];
+    if (names.length !== command.names) throw new UsageError('the wrong number of names');
+    return { names, options: values as OptionValues };
   } catch (error) {
     if (error instanceof TypeError) throw new UsageError('unknown or incomplete option', { cause: error });
     throw error;

@@ -3,6 +3,9 @@ import type { KeyState } from '../auth/tokens/signing-keys.ts';
 import { type AccountCommand, RefusedError } from './account-command.ts';
 import { shownTime } from './account-lists.ts';
 
+/** A digest in base64url (RFC 7638). */
+const KEY_ID = /^[A-Za-z0-9_-]{43}$/;
+
 const STATES: Readonly<Record<KeyState, string>> = {
   waits: 'is to sign',
   signs: 'signs',
@@ -34,6 +37,8 @@ export const keyCommands: { readonly [verb: string]: AccountCommand } = {
   remove: {
     usage: '<key>',
     names: 1,
+    // One in 64 begins with a dash.
+    isName: (word) => KEY_ID.test(word),
     async run({ keys, tell }, [kid = '']) {
       const stored = await keys();
       const known = await stored.all();
