@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { ObjectReader, ObjectStat, StorageDriver } from '../driver.ts';
 import { isKeyNotFound } from '../errors.ts';
+import { openHeldBytes } from '../held-bytes.ts';
 import { type Span, spanOf } from '../ranges.ts';
 import { watchSource } from '../watched-source.ts';
 import { createAtomicWrites } from './atomic-writes.ts';
@@ -23,6 +24,7 @@ import { listDirectory } from './listing.ts';
 import { openRoot } from './root.ts';
 import { createSight } from './sightings.ts';
 import { createSmallFiles } from './small-files.ts';
+import { createStagedObjects } from './staged-objects.ts';
 import { createStagedFiles } from './staged-writes.ts';
 import { createSyncs, type Durability } from './syncs.ts';
 import { openWorkspace } from './workspace.ts';
@@ -56,7 +58,11 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   });
   const directories = createDurableDirectories({ root, disk, syncs, sync });
   const writes = createAtomicWrites({ disk, syncs, workspace, directories });
-  const staged = createStagedFiles({ disk, syncs, pool, directories, writes });
+  const staged = createStagedObjects({
+    pathOf,
+    files: createStagedFiles({ disk, syncs, pool, directories, writes }),
+    writes,
+  });
   const remove = createDeletion(disk, workspace, directories);
   const readNames = createDirectoryNames(sight);
 
@@ -81,16 +87,20 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     delete: (key, { durable = true } = {}) => run('delete', key, () => remove(pathOf(key), durable)),
 
-    async append({ key, size }, content) {
+    async append(write, content) {
       const source = watchSource(content);
       try {
-        return { key, size: await staged.append(pathOf(key), size, source.content) };
+        return await staged.append(write, source.content);
       } catch (error) {
-        throw source.threw(error) ? error : asDriverError(error, { driver: NAME, action: 'append', key });
+        if (source.threw(error)) throw error;
+        throw asDriverError(error, { driver: NAME, action: 'append', key: write.key });
       }
     },
 
-    async openStaged({ key, size }) {
+    async openStaged(write) {
+      const { key, size } = write;
+      const held = await run('openStaged', key, async () => staged.held(write));
+      if (held !== undefined) return openHeldBytes(held);
       try {
         const reader = await openReader('openStaged', key, (present) =>
           present < size ? undefined : { start: 0, length: size },
@@ -104,11 +114,11 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     commit: (write, key) =>
       run('commit', write.key, async () => {
-        await staged.commit(pathOf(write.key), write.size, pathOf(key));
+        await staged.commit(write, pathOf(key));
         return false;
       }),
 
-    abort: (write) => run('abort', write.key, () => staged.abort(pathOf(write.key))),
+    abort: (write) => run('abort', write.key, () => staged.abort(write)),
 
     ...(sight && { sight: (key: string) => sight(pathOf(key)) }),
   };

@@ -1,5 +1,6 @@
 // Adds bytes to a staged write: as one piece if they are few, else in the parts of a multipart upload.
 import type { StagedWrite } from '../driver.ts';
+import { behindHeld } from '../held-bytes.ts';
 import type { Bucket } from './bucket.ts';
 import { absorbed, compacted } from './compaction.ts';
 import { compose } from './copies.ts';
@@ -27,7 +28,7 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
       if (before.held === undefined) return add(write, before, content);
       // They are the first bytes of the content now, and what they become is an object.
       const { holds: _none, ...unheld } = write;
-      return add(unheld, { pieces: [], stale: [] }, behind(before.held, content));
+      return add(unheld, { pieces: [], stale: [] }, behindHeld(before.held, content));
     },
   };
 
@@ -134,11 +135,6 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
 
 function joined(head: readonly Uint8Array[], bytes: Uint8Array): Uint8Array {
   return head.length === 0 ? bytes : Buffer.concat([...head, bytes]);
-}
-
-async function* behind(head: Uint8Array, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield head;
-  yield* content;
 }
 
 async function* startingWith(

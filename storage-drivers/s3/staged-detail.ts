@@ -1,5 +1,6 @@
 // What a staged write on S3 has to remember: the `detail` of the contract.
 import type { JsonValue, StagedWrite } from '../driver.ts';
+import { asHeld } from '../held-bytes.ts';
 import { MissingObject } from './errors.ts';
 import { LEAST_PART_LENGTH } from './settings.ts';
 
@@ -70,7 +71,7 @@ export function writeWith(write: StagedWrite, after: Detail): StagedWrite {
   const { held, upload, pieces, stale } = after;
   const size = sizeOf(after);
   const detail = {
-    ...(held && { held: Buffer.from(held).toString('base64') }),
+    ...(held && asHeld(held)),
     ...(upload && { upload: { ...upload } }),
     pieces: pieces.map((piece) => [piece.id, piece.size, piece.level]),
     stale,

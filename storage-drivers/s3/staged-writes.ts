@@ -1,6 +1,6 @@
 // Large objects on their way in. What lies in the bucket meanwhile, and in which order it comes and goes: s3-driver.ts.
-import { Readable } from 'node:stream';
 import type { ObjectReader, StagedWrite } from '../driver.ts';
+import { openHeldBytes } from '../held-bytes.ts';
 import { createAppends } from './appends.ts';
 import type { Bucket } from './bucket.ts';
 import { addParts, compose, copyObject } from './copies.ts';
@@ -47,7 +47,7 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
       if (detail.upload !== undefined) {
         throw new Error('what was staged for its target can only be read after the commit');
       }
-      if (detail.held !== undefined) return openHeld(detail.held);
+      if (detail.held !== undefined) return openHeldBytes(detail.held);
       await requireAll(bucket, write.key, detail);
       return openPieces(bucket, sourcesOf(write.key, detail.pieces), write.size, translate);
     },
@@ -93,17 +93,6 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
       return [...upload.parts, ...last];
     });
   }
-}
-
-function openHeld(bytes: Uint8Array): ObjectReader {
-  const content = Readable.from([bytes]);
-  return {
-    size: bytes.length,
-    version: `staged-${bytes.length}`,
-    modifiedAt: new Date(),
-    content,
-    close: async () => void content.destroy(),
-  };
 }
 
 /** The names of everything below the staged key that the detail knows of. */

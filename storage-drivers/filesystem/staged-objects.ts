@@ -1,0 +1,70 @@
+// Staged writes as files, but for those that came at once and are so few that the value may hold them: of these nothing is on the
+// disk before the commit.
+import type { StagedWrite } from '../driver.ts';
+import { asHeld, behindHeld, heldBytesOf } from '../held-bytes.ts';
+import type { AtomicWrites } from './atomic-writes.ts';
+import { missing } from './errors.ts';
+import { headOf } from './small-contents.ts';
+import type { StagedFiles } from './staged-writes.ts';
+
+/** All of these throw system errors, and MissingObject if bytes of the write are gone. */
+export interface StagedObjects {
+  append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
+  /** `path`: of the object. */
+  commit(write: StagedWrite, path: string): Promise<void>;
+  abort(write: StagedWrite): Promise<void>;
+  /** The bytes that the write holds itself, if it does. */
+  held(write: StagedWrite): Uint8Array | undefined;
+}
+
+export interface StagedObjectsDependencies {
+  readonly pathOf: (key: string) => string;
+  readonly files: StagedFiles;
+  readonly writes: AtomicWrites;
+}
+
+export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDependencies): StagedObjects {
+  return {
+    held,
+
+    async append(write, content) {
+      const { key, size, holds = 0 } = write;
+      const before = held(write);
+      const whole = before === undefined ? content : behindHeld(before, content);
+      if (holds === 0 || (before === undefined && size > 0)) {
+        return { key, size: await files.append(pathOf(key), before === undefined ? size : 0, whole) };
+      }
+      const head = await headOf(whole);
+      try {
+        if (head.whole !== undefined && head.whole.length <= holds) {
+          return { key, size: head.whole.length, holds, detail: asHeld(head.whole) };
+        }
+        // Bytes of a broken attempt may be there: they are written over.
+        return { key, size: await files.append(pathOf(key), 0, head.rest ?? onlyChunk(head.whole)) };
+      } finally {
+        if (head.whole === undefined) await head.giveUp();
+      }
+    },
+
+    async commit(write, path) {
+      const bytes = held(write);
+      if (bytes === undefined) await files.commit(pathOf(write.key), write.size, path);
+      else await writes.write(path, bytes, {});
+    },
+
+    async abort(write) {
+      if (write.detail === undefined) await files.abort(pathOf(write.key));
+    },
+  };
+
+  function held(write: StagedWrite): Uint8Array | undefined {
+    if (write.detail === undefined) return undefined;
+    const bytes = heldBytesOf(write);
+    if (bytes === undefined) throw missing();
+    return bytes;
+  }
+}
+
+async function* onlyChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield chunk;
+}
