@@ -12,6 +12,7 @@ import {
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import type { Coordination } from './sessions/coordination.ts';
+import { recoverJournals } from './sessions/journal-recovery.ts';
 
 const SIGN_OF_LIFE_MS = 5_000;
 
@@ -39,6 +40,17 @@ export async function showPresence(
   const sharesNothing = storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled;
   if (redis !== undefined || sharesNothing) return undefined;
   return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS, ...(workers && { workers }) });
+}
+
+/** What a server that was killed kept of uploads, when it is sure that it is gone. Throws what the store throws. */
+export async function recoverUploads(
+  driver: StorageDriver,
+  { storage }: Configuration,
+  log: Logger,
+): Promise<void> {
+  if (storage.maintenance.readonly.enabled) return;
+  const uploads = await recoverJournals(driver);
+  if (uploads > 0) log.info({ uploads }, 'small uploads of a server that was killed can go on');
 }
 
 /** Before processes are started that clear up behind those of a server that was killed. Throws what the store throws. */

@@ -21,7 +21,14 @@ import type { RunningServer } from './compose.ts';
 import { countedEvents, type ServerEvents } from './compose-events.ts';
 import { openAttempts } from './compose-logins.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
-import { describeAuth, overRedis, showPresence, startPurging, waitForPredecessors } from './compose-once.ts';
+import {
+  describeAuth,
+  overRedis,
+  recoverUploads,
+  showPresence,
+  startPurging,
+  waitForPredecessors,
+} from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import type { WorkerOrders } from './compose-worker.ts';
 import type { AutomaticCertificates } from './http/tls/acme/automatic-certificates.ts';
@@ -161,6 +168,7 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
   const { address, port } = await crew.begin(duties);
   presence = await showPresence(driver, configuration, log, () => crew.pids());
   undo.defer(async () => presence?.end());
+  await recoverUploads(driver, configuration, log);
   await events.start();
   crew.open();
   certificates?.start();

@@ -10,7 +10,7 @@ import { createRegistryApp } from './compose-app.ts';
 import type { AccessDependencies } from './compose-auth.ts';
 import { countedEvents } from './compose-events.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
-import { describeAuth, overRedis, showPresence, startPurging } from './compose-once.ts';
+import { describeAuth, overRedis, recoverUploads, showPresence, startPurging } from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
 import { startHealthChecks } from './observe/health.ts';
@@ -47,7 +47,8 @@ export async function startServer(
   const driver = createCheckedDriver(store, storageListener(observation, store.name));
   await using undo = new AsyncDisposableStack();
   const coordination =
-    (await overRedis(driver, configuration, log, observation)) ?? createLocalCoordination(driver);
+    (await overRedis(driver, configuration, log, observation)) ??
+    createLocalCoordination(driver, { journaled: true });
   undo.defer(() => coordination.close());
   const health = startHealthChecks(
     healthChecks(configuration.health, () => driver.list('', { limit: 1 })),
@@ -92,6 +93,7 @@ export async function startServer(
   );
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
+  await recoverUploads(driver, configuration, log);
   await events.start();
   gate.open();
   whyNotServing = undefined;
@@ -111,9 +113,10 @@ export async function startServer(
       const cut = await server.close(configuration.http.draintimeout);
       ending.abort();
       await events.close();
-      await presence?.end();
       await access.close();
       await coordination.close();
+      // Last of what is written: the next server takes over what this one has put down.
+      await presence?.end();
       health.stop();
       await debug?.close();
       return cut;

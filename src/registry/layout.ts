@@ -25,6 +25,7 @@
 //   docker/registry/berth/verified/<algorithm>/<first two hex>/<hex>
 //                                                           version of a blob whose bytes were seen to match
 //   docker/registry/berth/servers/<id>                      sign of life of a server that works alone
+//   docker/registry/berth/uploads/<id>                      small uploads of a server that works alone, one state a line
 //   docker/registry/berth/auth/                             accounts, keys and refresh tokens
 //   docker/registry/berth/events/<queue>/                   events of one server, not told yet or not long ago
 //     owner                                                 sign of life of the server that tells them
@@ -49,6 +50,10 @@ export const blobVerdict = (digest: Digest) => `docker/registry/berth/verified/$
 /** Signs of life of the servers that work on the store. */
 export const SERVERS = 'docker/registry/berth/servers';
 export const serverSign = (id: string) => `${SERVERS}/${id}`;
+
+/** Journals of small uploads. The id is a UUID. */
+export const UPLOAD_JOURNALS = 'docker/registry/berth/uploads';
+export const uploadJournal = (id: string) => `${UPLOAD_JOURNALS}/${id}`;
 
 /** Below it is what `auth: berth` keeps. Segments are names that were checked: letters, digits, `.`, `_`, `-`. */
 export const AUTH = 'docker/registry/berth/auth';

@@ -31,7 +31,8 @@ export interface UploadSessions {
   find(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined>;
   /**
    * Says that the lease's holder is about to write. Until it saves, whoever finds the session finds it disputed: a holder that
-   * stands still for long loses its lock without knowing. Throws `unavailable` if that has happened already.
+   * stands still for long loses its lock without knowing. Throws `unavailable` if that has happened already. For a session whose
+   * write may hold its bytes: said when there are more.
    */
   claim(session: UploadSession, lease: Lease): Promise<void>;
   /**
@@ -39,8 +40,8 @@ export interface UploadSessions {
    * session's id is lost.
    */
   save(session: UploadSession, lease: Lease): Promise<void>;
-  /** Forgets a session and everything that was kept under its id. */
-  remove(session: Pick<UploadSession, 'repository' | 'id'>): Promise<void>;
+  /** Forgets a session and everything that was kept under its id. `admitted`: its bytes are this blob of the repository now. */
+  remove(session: Pick<UploadSession, 'repository' | 'id'>, admitted?: Digest): Promise<void>;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

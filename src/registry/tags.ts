@@ -175,7 +175,11 @@ export function createTags(
 
     async point(repository, tag, digest, after = Promise.resolve()) {
       // The order of the `registry` image. A crash in between leaves a tag that points nowhere: see pointsSomewhere.
-      const indexed = driver.write(tagIndexLink(repository, tag, digest), linkContent(digest), { after });
+      // Nobody reads the index, here or there: it need not outlive a power cut.
+      const indexed = driver.write(tagIndexLink(repository, tag, digest), linkContent(digest), {
+        after,
+        durable: false,
+      });
       const noted = notes?.noteMove(repository, tag, digest) ?? Promise.resolve();
       const mayMove = Promise.all([indexed, noted]);
       const pointed = driver.write(tagCurrentLink(repository, tag), linkContent(digest), { after: mayMove });

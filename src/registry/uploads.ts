@@ -97,10 +97,12 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     lease: Lease,
   ): Promise<UploadSession> {
     announcedLength(session, chunk);
-    await sessions.claim(session, lease);
+    const unclaimed = (session.write.holds ?? 0) - session.write.size;
+    if (unclaimed <= 0) await sessions.claim(session, lease);
+    const body = whileHeld(chunk.body, lease, unclaimed, () => sessions.claim(session, lease));
     let extension: Extension;
     try {
-      extension = await bytes.extend(session, { ...chunk, body: whileHeld(chunk.body, lease) }, algorithm);
+      extension = await bytes.extend(session, { ...chunk, body }, algorithm);
     } catch (error) {
       // It is as long as it was, and nobody writes any more.
       await sessions.save(session, lease).catch(() => undefined);
@@ -182,7 +184,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
             : await extendAndSave(aimAt(digest, session), chunk, algorithmOf(digest), lease);
         await lease.confirm();
         await close(whole, digest);
-        await sessions.remove(whole);
+        await sessions.remove(whole, digest);
         return whole.write.size;
       });
     },
@@ -209,11 +211,20 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
 
 /**
  * The body, as long as the lease holds: whoever got the session after this writer goes on with the same bytes. What was passed
- * on until then is refused when it is saved.
+ * on until then is refused when it is saved. The session is claimed as soon as there are more bytes than the `unclaimed` ones.
  */
-async function* whileHeld(body: AsyncIterable<Uint8Array>, lease: Lease): AsyncGenerator<Uint8Array> {
+async function* whileHeld(
+  body: AsyncIterable<Uint8Array>,
+  lease: Lease,
+  unclaimed: number,
+  claim: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
+  let left = unclaimed;
   for await (const chunk of body) {
     if (lease.isLost()) throw new RegistryError('unavailable');
+    const isClaimed = left <= 0;
+    left -= chunk.length;
+    if (!isClaimed && left < 0) await claim();
     yield chunk;
   }
 }

@@ -2,6 +2,7 @@
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createLocks, type Locks } from '../registry/locks.ts';
 import type { UploadSessions } from '../registry/sessions.ts';
+import { createSessionJournal } from './journal.ts';
 import { createStorageSessions } from './storage.ts';
 
 export interface Coordination {
@@ -15,8 +16,34 @@ export class RedisRefusedError extends Error {
   override readonly name = 'RedisRefusedError';
 }
 
-/** Within this process, which has to be the only one. Replicas coordinate over Redis: redis-coordination.ts. */
-export function createLocalCoordination(driver: StorageDriver): Coordination {
-  const sessions = createStorageSessions(driver);
-  return { locks: createLocks(), sessions, close: () => sessions.close() };
+/** Sessions of which nothing was heard for so long leave the journal: it is for those that are about to end. */
+const QUIET_MS = 60_000;
+
+/**
+ * Within this process, which has to be the only one. Replicas coordinate over Redis: redis-coordination.ts. `journaled`: few bytes
+ * of an upload may be kept in a journal; what an earlier process left in its own has been recovered (journal-recovery.ts).
+ */
+export function createLocalCoordination(driver: StorageDriver, { journaled = false } = {}): Coordination {
+  const locks = createLocks();
+  if (!journaled || driver.stagesInPlace !== true) {
+    const sessions = createStorageSessions(driver);
+    return { locks, sessions, close: () => sessions.close() };
+  }
+  const journal = createSessionJournal(driver);
+  const sessions = createStorageSessions(driver, journal);
+  const timer = setInterval(() => {
+    for (const { id } of journal.quietFor(QUIET_MS)) {
+      // The next round tries again.
+      void locks.exclusive(id, () => sessions.handOver(id)).catch(() => undefined);
+    }
+  }, QUIET_MS);
+  timer.unref();
+  return {
+    locks,
+    sessions,
+    async close() {
+      clearInterval(timer);
+      await sessions.close();
+    },
+  };
 }

@@ -8,7 +8,7 @@ import { uploadStartedAt } from '../registry/layout.ts';
 import type { RepositoryName } from '../registry/name.ts';
 import type { SessionId, UploadSession } from '../registry/sessions.ts';
 
-const noteSchema = z.object({
+export const noteSchema = z.object({
   startedAt: z
     .string()
     .transform((text) => parseStartedAt(Buffer.from(text)))

@@ -4,7 +4,8 @@
 // A session without a byte is kept in memory: to begin it anew costs its client nothing. With its first bytes it is written
 // down. Where the store does not show the bytes so far, nobody else can add to them, and what is remembered here holds. Where it
 // shows them, it holds as long as they are the same object; the digest so far of few bytes is not written down at all, since
-// whoever does not remember it has it again at once.
+// whoever does not remember it has it again at once. Who is alone on such a store may have a journal (journal.ts): then few bytes
+// are kept in that, and nothing is written of their session but there.
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
@@ -12,6 +13,8 @@ import { orAbsent } from '../registry/content.ts';
 import { upload, uploadData, uploadStartedAt, uploadState } from '../registry/layout.ts';
 import type { RepositoryName } from '../registry/name.ts';
 import type { SessionId, UploadSession, UploadSessions } from '../registry/sessions.ts';
+import { writeInPlace } from './in-place.ts';
+import type { SessionJournal } from './journal.ts';
 import { formatNote, parseNote, progressOf, readStartedAt, writeStartedAt } from './session-record.ts';
 
 export interface StorageSessions extends UploadSessions {
@@ -27,6 +30,8 @@ export interface StorageSessions extends UploadSessions {
 const MOST_BEGUN = 1_000;
 /** What the remembered sessions with bytes take together, in characters of their notes. */
 const MOST_REMEMBERED = 32 * 1024 * 1024;
+/** When the sessions in the journal hold so many bytes together, no more of them go there. */
+const MOST_IN_JOURNAL = 16 * 1024 * 1024;
 /** Bytes of an upload that its note holds: one object is written and removed then, instead of two. */
 const MOST_HELD = 64 * 1024;
 const WRITTEN_AT_ONCE = 16;
@@ -35,7 +40,7 @@ const MOST_SEEN = 10_000;
 /** Bytes that are read again within a few milliseconds where nobody remembers their digest. */
 const NOTED_FROM = 4 * 1024 * 1024;
 
-export function createStorageSessions(driver: StorageDriver): StorageSessions {
+export function createStorageSessions(driver: StorageDriver, journal?: SessionJournal): StorageSessions {
   const begun = new Map<SessionId, UploadSession>();
   const known = new LRUCache<SessionId, Known>({
     maxSize: MOST_REMEMBERED,
@@ -73,6 +78,10 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
   /** In place, what is noted may be lost with a power cut: that costs reading the upload once more. */
   async function saveInPlace(session: UploadSession): Promise<void> {
     const { id, repository, write } = session;
+    const isOnlyInMemory = begun.has(id) && !starting.has(id);
+    if (isOnlyInMemory && write.size === 0) return;
+    // Fewer bytes than could have been held, in too many pieces.
+    if (isOnlyInMemory) starting.set(id, writeDown(session, 'coming'));
     await finishStart(id);
     if (write.size >= NOTED_FROM) {
       await driver.write(uploadState(repository, id), Buffer.from(formatNote(session)), { durable: false });
@@ -82,6 +91,22 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     if (data === undefined && write.size === 0) await writeStartedAt(driver, session, 'none');
     if (data?.size === write.size) seen.set(id, { session, version: data.version });
     else seen.delete(id);
+  }
+
+  async function saveInJournal(session: UploadSession, journal: SessionJournal): Promise<void> {
+    const { id, repository } = session;
+    await journal.keep(session);
+    begun.delete(id);
+    if (!starting.has(id)) return;
+    // More bytes were on their way, and did not come.
+    await finishStart(id);
+    await driver.delete(upload(repository, id), { durable: false });
+  }
+
+  /** From the journal to where the store shows the bytes. To be called while nobody writes to the session. */
+  async function moveInPlace(session: UploadSession): Promise<void> {
+    await writeInPlace(driver, session);
+    await journal?.end(session.id);
   }
 
   async function load(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined> {
@@ -102,7 +127,10 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
   }
 
   return {
-    ...(driver.stagesInPlace !== true && { holds: MOST_HELD }),
+    get holds() {
+      if (driver.stagesInPlace !== true) return MOST_HELD;
+      return journal !== undefined && journal.heldBytes() < MOST_IN_JOURNAL ? MOST_HELD : 0;
+    },
 
     async create(session) {
       const [oldest] = begun.values();
@@ -111,7 +139,7 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     },
 
     async find(repository, id) {
-      const session = begun.get(id) ?? known.get(id)?.session;
+      const session = begun.get(id) ?? known.get(id)?.session ?? journal?.find(id);
       if (session?.repository === repository) return session;
       return (await findSeen(repository, id)) ?? load(repository, id);
     },
@@ -119,14 +147,22 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
     async claim(session) {
       // From here on there may be bytes, which somebody else can only go on with if they belong to a session. Neither is
       // promised before `save`, so they may come to the disk at the same time.
-      if (!driver.stagesInPlace || (session.write.size > 0 && !begun.has(session.id))) return;
+      const { size, detail } = session.write;
+      const isInPlace = size > 0 && detail === undefined && !begun.has(session.id);
+      if (!driver.stagesInPlace || isInPlace) return;
       const start = starting.get(session.id) ?? writeDown(session, 'coming');
       start.catch(() => undefined);
       starting.set(session.id, start);
     },
 
     async save(session) {
-      if (driver.stagesInPlace) return saveInPlace(session);
+      if (journal !== undefined && session.write.detail !== undefined) return saveInJournal(session, journal);
+      if (driver.stagesInPlace) {
+        await saveInPlace(session);
+        // Or a crash would bring the fewer bytes back.
+        await journal?.end(session.id);
+        return;
+      }
       const { id, repository } = session;
       const note = Buffer.from(formatNote(session));
       await driver.write(uploadState(repository, id), note);
@@ -134,7 +170,15 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       known.set(id, { session, hasOnlyNote, length: note.length });
     },
 
-    async remove({ repository, id }) {
+    async remove({ repository, id }, admitted) {
+      const kept = journal?.find(id);
+      if (kept !== undefined) {
+        const ended = journal?.end(id);
+        // Whoever finds the session after a crash finds its blob, too (journal-recovery.ts).
+        if (admitted !== undefined && kept.digest === admitted) ended?.catch(() => undefined);
+        else await ended;
+        return;
+      }
       const hasOnlyNote = known.get(id)?.hasOnlyNote === true;
       const size = seen.get(id)?.session.write.size;
       begun.delete(id);
@@ -150,6 +194,8 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
       const session = begun.get(id);
       if (session !== undefined) await writeDown(session);
       known.delete(id);
+      const kept = journal?.find(id);
+      if (kept !== undefined) await moveInPlace(kept);
     },
 
     takeOut(id) {
@@ -161,6 +207,9 @@ export function createStorageSessions(driver: StorageDriver): StorageSessions {
 
     async close() {
       await pMap(begun.values(), (session) => writeDown(session), { concurrency: WRITTEN_AT_ONCE });
+      if (journal === undefined) return;
+      await pMap(journal.quietFor(0), moveInPlace, { concurrency: WRITTEN_AT_ONCE });
+      await journal.close();
     },
   };
 }

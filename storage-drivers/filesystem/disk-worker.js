@@ -135,6 +135,8 @@ function append(path, size, content, keepOpen) {
  * @param {string} to
  */
 function move(from, to) {
+  // Most of what is moved is new, and so is its directory: to make it is cheaper than to be told that it is missing.
+  makeDirectory(dirname(to));
   within(to, () => fs.renameSync(from, to), from);
 }
 
@@ -170,12 +172,22 @@ function openDirectories(paths) {
 
 /** @param {string} path */
 function openDirectory(path) {
-  if (fs.statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-  const file = fs.openSync(path, 'r');
+  const file = openToRead(path);
+  if (file === undefined) return undefined;
   try {
     return { file, identity: identityOf(fs.fstatSync(file, { bigint: true })) };
   } catch (error) {
     fs.closeSync(file);
+    throw error;
+  }
+}
+
+/** @param {string} path */
+function openToRead(path) {
+  try {
+    return fs.openSync(path, 'r');
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -253,7 +265,7 @@ function makeDirectory(directory) {
   } catch (error) {
     // A directory on the way was removed in the meantime (which Node calls ENOTDIR when it had just found it there): the next
     // attempt makes it again. Where a file really is in the way, that attempt says so.
-    if (!isAbsence(error)) throw error;
+    if (!isAbsence(error) && /** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { upload, uploadData, uploadStartedAt, uploadState } from '../../src/registry/layout.ts';
 import { createLocks } from '../../src/registry/locks.ts';
+import { createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { parseStartedAt } from '../../src/sessions/session-record.ts';
 import { createStorageSessions } from '../../src/sessions/storage.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
@@ -38,7 +39,7 @@ test('a start is written without a fraction where there are no bytes', async () 
 
 test('a session whose bytes became a blob before a crash is unknown, and not one without bytes', async (t) => {
   const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
-  const { http } = await openRegistry(t, { driver });
+  const { http } = await openRegistry(t, { driver, coordination: createLocalCoordination(driver) });
   const location = await beginUpload(http, 'some/app');
   await http.patch(location).send('01234').expect(202);
   const id = location.split('/').at(-1) ?? '';
@@ -156,7 +157,8 @@ test('what is remembered of a session that has bytes is what the store has, also
 for (const algorithm of algorithms) {
   test(`an upload that two processes take turns with is closed by its ${algorithm} digest in either`, async (t) => {
     const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
-    const [first, second] = [await openRegistry(t, { driver }), await openRegistry(t, { driver })];
+    const open = () => openRegistry(t, { driver, coordination: createLocalCoordination(driver) });
+    const [first, second] = [await open(), await open()];
     for (const last of [first, second]) {
       const location = await beginUpload(first.http, 'some/app');
       await first.http.patch(location).send('01234').expect(202);

@@ -85,7 +85,7 @@ function sharesOf(
   const count = Number(process.env['BERTH_TEST_WORKERS'] ?? 1);
   const [first, ...others] = openShares(driver, count, http.openuploads);
   if (first === undefined || others.length === 0 || given !== undefined) {
-    return [{ coordination: given ?? createLocalCoordination(driver) }];
+    return [{ coordination: given ?? createLocalCoordination(driver, { journaled: true }) }];
   }
   return [first, ...others];
 }

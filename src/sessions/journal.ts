@@ -1,0 +1,143 @@
+// The journal of a server that works alone on a store which adds to its objects in place: small uploads are kept in one file for
+// all of them, and not in some files and folders for each. States that come at the same moment are brought to the disk together
+// (group commit).
+//
+// A line says how far a session is, with all of its bytes, or that it has ended. The last line of a session counts. When the file
+// is long, the sessions that are still open go on in a new one. What a server that was killed leaves is written down as uploads
+// of their own by the next one (journal-recovery.ts).
+import { randomUUID } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { newStagedWrite, type StagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { uploadJournal } from '../registry/layout.ts';
+import type { SessionId, UploadSession } from '../registry/sessions.ts';
+import { formatNote } from './session-record.ts';
+
+export interface SessionJournal {
+  /** The session, if its last state is kept here. */
+  find(id: SessionId): UploadSession | undefined;
+  /** Resolves when the state of the session is durable. Throws what the store throws; the state before is kept then. */
+  keep(session: UploadSession): Promise<void>;
+  /** The session has ended, or is kept elsewhere. Resolves when that is durable. Throws what the store throws. */
+  end(id: SessionId): Promise<void>;
+  /** The sessions whose last state came at least so many milliseconds ago. */
+  quietFor(ms: number): readonly UploadSession[];
+  /** How many bytes the sessions hold together. */
+  heldBytes(): number;
+  /** Removes the file, and with it what is kept in it. */
+  close(): Promise<void>;
+}
+
+/** A file that is longer, in bytes, is left behind. */
+const LONG = 8 * 1024 * 1024;
+
+interface Entry {
+  readonly session: UploadSession;
+  /** By the clock of `performance.now`. */
+  readonly since: number;
+}
+
+interface Line {
+  readonly text: string;
+  /** The line is durable. */
+  readonly done: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export function createSessionJournal(driver: StorageDriver, longest = LONG): SessionJournal {
+  const open = new Map<SessionId, Entry>();
+  let waiting: Line[] = [];
+  let writing: Promise<void> | undefined;
+  let file = newFile();
+  let held = 0;
+
+  return {
+    find: (id) => open.get(id)?.session,
+
+    keep: (session) =>
+      add(formatLine(session), () => {
+        forget(session.id);
+        open.set(session.id, { session, since: performance.now() });
+        held += session.write.size;
+      }),
+
+    async end(id) {
+      if (forget(id)) await add(formatEnd(id));
+    },
+
+    quietFor(ms) {
+      const latest = performance.now() - ms;
+      return [...open.values()].filter(({ since }) => since <= latest).map(({ session }) => session);
+    },
+
+    heldBytes: () => held,
+
+    async close() {
+      await writing;
+      await driver.abort(file);
+    },
+  };
+
+  function forget(id: SessionId): boolean {
+    held -= open.get(id)?.session.write.size ?? 0;
+    return open.delete(id);
+  }
+
+  /** `onDurable` runs before any later line is written: who goes on in another file has to know of this one. */
+  function add(text: string, onDurable?: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const done = () => {
+      onDurable?.();
+      resolve();
+    };
+    waiting.push({ text, done, fail: reject });
+    writing ??= writeAll();
+    return promise;
+  }
+
+  /** Lines that come while others are on their way share the next write. */
+  async function writeAll(): Promise<void> {
+    // So do those of the same turn of the event loop.
+    await setImmediate();
+    while (waiting.length > 0) {
+      const lines = waiting;
+      waiting = [];
+      try {
+        await write(lines.map(({ text }) => text).join(''));
+        for (const { done } of lines) done();
+      } catch (error) {
+        for (const { fail } of lines) fail(error);
+      }
+    }
+    writing = undefined;
+  }
+
+  async function write(text: string): Promise<void> {
+    if (file.size < longest) {
+      file = await driver.append(file, onlyChunk(text));
+      return;
+    }
+    const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
+    const next = await driver.append(newFile(), onlyChunk(states + text));
+    const old = file;
+    file = next;
+    // Both may be found after a crash: an end counts wherever it is, and a session only grows.
+    await driver.abort(old).catch(() => undefined);
+  }
+}
+
+function newFile(): StagedWrite {
+  return newStagedWrite(uploadJournal(randomUUID()));
+}
+
+function formatLine(session: UploadSession): string {
+  const { id, repository } = session;
+  return `{"id":"${id}","repository":"${repository}","note":${formatNote(session)}}\n`;
+}
+
+function formatEnd(id: SessionId): string {
+  return `{"id":"${id}"}\n`;
+}
+
+async function* onlyChunk(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}

@@ -1,0 +1,254 @@
+// Small uploads in the journal of a server that works alone, and what becomes of them when it is killed.
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type Digest, parseDigest } from '../../src/registry/digest.ts';
+import { blobData, layerLink, UPLOAD_JOURNALS, uploadJournal, uploads } from '../../src/registry/layout.ts';
+import { createLocks } from '../../src/registry/locks.ts';
+import type { UploadSession } from '../../src/registry/sessions.ts';
+import { createLocalCoordination } from '../../src/sessions/coordination.ts';
+import { createSessionJournal } from '../../src/sessions/journal.ts';
+import { recoverJournals } from '../../src/sessions/journal-recovery.ts';
+import { createStorageSessions } from '../../src/sessions/storage.ts';
+import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
+import { gather, text } from '../drivers/content.ts';
+import { openRegistry } from '../support/app.ts';
+import { beginUpload, blobOf, withQuery } from '../support/content.ts';
+import { temporaryDirectory } from '../support/service.ts';
+import { newSession, repository, sessionsSuite } from './suite.ts';
+
+sessionsSuite(
+  'journal',
+  (driver) => ({
+    sessions: createStorageSessions(driver, createSessionJournal(driver)),
+    locks: createLocks(),
+  }),
+  openDirectory,
+);
+
+test('states that come at the same moment are brought to the disk together, in one file', async (t) => {
+  const driver = await openDirectory(t);
+  let appends = 0;
+  const journal = createSessionJournal({
+    ...driver,
+    append(write, content) {
+      appends += 1;
+      return driver.append(write, content);
+    },
+  });
+  const sessions = await Promise.all(Array.from({ length: 50 }, () => heldSession(driver, 'some bytes')));
+  await Promise.all(sessions.map((session) => journal.keep(session)));
+  assert.equal(appends, 1);
+  assert.equal((await driver.list(UPLOAD_JOURNALS)).length, 1);
+  for (const session of sessions) assert.deepEqual(journal.find(session.id), session);
+  assert.equal(journal.heldBytes(), 50 * 'some bytes'.length);
+});
+
+test('what a killed server kept is found as uploads of their own, with all of their bytes', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver);
+  const [first, second] = [await heldSession(driver, 'first'), await heldSession(driver, 'second')];
+  await Promise.all([journal.keep(first), journal.keep(second)]);
+  const longer = await heldSession(driver, 'first and more', first);
+  await journal.keep(longer);
+
+  assert.equal(await recoverJournals(driver), 2);
+  const next = createStorageSessions(driver);
+  for (const [{ id, startedAt }, bytes] of [
+    [first, 'first and more'],
+    [second, 'second'],
+  ] as const) {
+    const found = await next.find(repository, id);
+    assert.ok(found);
+    assert.deepEqual(found.startedAt, startedAt);
+    assert.equal(text(await gather(await driver.openStaged(found.write))), bytes);
+  }
+  assert.deepEqual(await driver.list(UPLOAD_JOURNALS), [], 'it is recovered once');
+});
+
+test('what has ended, what is torn and what is a blob already is not recovered', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver);
+  const ended = await heldSession(driver, 'ended');
+  const blob = await heldSession(driver, 'a blob');
+  const open = await heldSession(driver, 'open');
+  for (const session of [ended, blob, open]) await journal.keep(session);
+  await journal.end(ended.id);
+  const digest = parseDigest(blobOf('a blob').digest);
+  await driver.write(blobData(digest), Buffer.from('a blob'));
+  await driver.write(layerLink(repository, digest), Buffer.from(digest));
+  await damage(driver, (content) => `{"id":"x"}\nno line\n${content}${content.slice(0, 60)}`);
+
+  assert.equal(await recoverJournals(driver), 1);
+  assert.deepEqual(
+    (await driver.list(uploads(repository))).map(({ name }) => name),
+    [open.id],
+  );
+});
+
+test('a blob of another repository says nothing about an upload', async (t) => {
+  const driver = await openDirectory(t);
+  const session = await heldSession(driver, 'a blob');
+  await createSessionJournal(driver).keep(session);
+  await driver.write(blobData(parseDigest(blobOf('a blob').digest)), Buffer.from('a blob'));
+  assert.equal(await recoverJournals(driver), 1);
+});
+
+test('a journal that is long is left for a new one, which has what is still open', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver, 1_000);
+  const open = await heldSession(driver, 'open all the time');
+  await journal.keep(open);
+  const ended: UploadSession[] = [];
+  for (let count = 0; count < 20; count += 1) {
+    const session = await heldSession(driver, `number ${count}`);
+    ended.push(session);
+    await journal.keep(session);
+    await journal.end(session.id);
+  }
+  const [file, ...others] = await driver.list(UPLOAD_JOURNALS);
+  assert.ok(file !== undefined && others.length === 0, 'the ones before are removed');
+  assert.ok((await driver.stat(uploadJournal(file.name))).size < 3_000);
+  assert.equal(await recoverJournals(driver), 1);
+  assert.ok(await createStorageSessions(driver).find(repository, open.id));
+});
+
+test('of two journals, as a crash may leave them, an end in either counts', async (t) => {
+  const driver = await openDirectory(t);
+  const session = await heldSession(driver, 'ended');
+  const old = createSessionJournal(driver);
+  await old.keep(session);
+  const next = createSessionJournal(driver);
+  await next.keep(session);
+  await next.end(session.id);
+  assert.equal((await driver.list(UPLOAD_JOURNALS)).length, 2);
+  assert.equal(await recoverJournals(driver), 0);
+});
+
+test('a state that cannot be kept leaves the one before, and the next one is kept', async (t) => {
+  const driver = await openDirectory(t);
+  let broken = false;
+  const journal = createSessionJournal({
+    ...driver,
+    async append(write, content) {
+      if (broken) throw new Error('no space');
+      return driver.append(write, content);
+    },
+  });
+  const before = await heldSession(driver, 'before');
+  await journal.keep(before);
+  broken = true;
+  await assert.rejects(journal.keep(await heldSession(driver, 'before and after', before)), /no space/);
+  assert.deepEqual(journal.find(before.id), before);
+  broken = false;
+  const after = await heldSession(driver, 'before and after all', before);
+  await journal.keep(after);
+  assert.equal(await recoverJournals(driver), 1);
+  assert.equal(
+    (await createStorageSessions(driver).find(repository, before.id))?.write.size,
+    after.write.size,
+  );
+});
+
+test('a small upload is kept in the journal alone, and nothing is left of it when it is a blob', async (t) => {
+  const { http, driver } = await openJournaled(t);
+  const location = await beginUpload(http, repository);
+  await http.patch(location).send('01234').expect(202);
+  assert.deepEqual(await driver.list(uploads(repository)), []);
+  const { headers } = await http.patch(location).set('Content-Range', '5-9').send('56789').expect(202);
+  assert.equal(headers['range'], '0-9');
+  const { digest } = blobOf('0123456789');
+  await http.put(withQuery(location, `digest=${digest}`)).expect(201);
+  await http.get(location).expect(404);
+  await http.get(`/v2/${repository}/blobs/${digest}`).expect(200, Buffer.from('0123456789'));
+  assert.deepEqual(await driver.list(uploads(repository)), []);
+  assert.equal(await recoverJournals(driver), 0);
+});
+
+test('an upload that grows out of the journal is an upload as ever, also after a crash', async (t) => {
+  const { http, driver } = await openJournaled(t);
+  const location = await beginUpload(http, repository);
+  const content = Buffer.alloc(200_000, 'large');
+  await http.patch(location).send(content.subarray(0, 1_000)).expect(202);
+  await http.patch(location).send(content.subarray(1_000, 150_000)).expect(202);
+  assert.equal((await driver.list(uploads(repository))).length, 1);
+
+  assert.equal(await recoverJournals(driver), 0, 'the fewer bytes are not brought back');
+  const { http: next } = await openJournaled(t, driver);
+  const { headers } = await next.get(location).expect(204);
+  assert.equal(headers['range'], '0-149999');
+  await next.patch(location).send(content.subarray(150_000)).expect(202);
+  const { digest } = blobOf(content);
+  await next.put(withQuery(location, `digest=${digest}`)).expect(201);
+});
+
+test('an upload that was given up does not come back after a crash', async (t) => {
+  const { http, driver } = await openJournaled(t);
+  const location = await beginUpload(http, repository);
+  await http.patch(location).send('01234').expect(202);
+  await http.delete(location).expect(204);
+  assert.equal(await recoverJournals(driver), 0);
+});
+
+test('a chunk that broke off on its way out of the journal leaves nothing behind when the upload ends', async (t) => {
+  const { http, driver } = await openJournaled(t);
+  const location = await beginUpload(http, repository);
+  await http.patch(location).send('01234').expect(202);
+  const tooLong = Buffer.alloc(100_000);
+  await http.patch(location).set('Content-Range', '5-9').send(tooLong).expect(400);
+  await http.get(location).expect(204).expect('Range', '0-4');
+  await http.put(withQuery(location, `digest=${blobOf('01234').digest}`)).expect(201);
+  assert.deepEqual(await driver.list(uploads(repository)), []);
+});
+
+test('a server that stops leaves its uploads where any other one finds them, and no journal', async (t) => {
+  const driver = await openDirectory(t);
+  const coordination = createLocalCoordination(driver, { journaled: true });
+  const { http } = await openRegistry(t, { driver, coordination });
+  const location = await beginUpload(http, repository);
+  await http.patch(location).send('01234').expect(202);
+  await coordination.close();
+  assert.deepEqual(await driver.list(UPLOAD_JOURNALS), []);
+  const { http: next } = await openRegistry(t, { driver, coordination: createLocalCoordination(driver) });
+  await next.get(location).expect(204).expect('Range', '0-4');
+});
+
+test('when there is much in the journal, new uploads do not go there', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver);
+  const sessions = createStorageSessions(driver, journal);
+  assert.equal(sessions.holds, 65_536);
+  const { write, ...rest } = await heldSession(driver, 'x');
+  await journal.keep({ ...rest, write: { ...write, size: 17 * 1024 * 1024 } });
+  assert.equal(sessions.holds, 0);
+});
+
+async function openDirectory(t: Pick<TestContext, 'after'>): Promise<StorageDriver> {
+  return createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
+}
+
+async function openJournaled(t: TestContext, given?: StorageDriver) {
+  const driver = given ?? (await openDirectory(t));
+  return openRegistry(t, { driver, coordination: createLocalCoordination(driver, { journaled: true }) });
+}
+
+/** A session whose write holds the content. */
+async function heldSession(
+  driver: StorageDriver,
+  content: string,
+  before: UploadSession = newSession(),
+): Promise<UploadSession> {
+  const empty = newStagedWrite(before.write.key, undefined, 65_536);
+  async function* chunks() {
+    yield Buffer.from(content);
+  }
+  const digest: Digest = parseDigest(blobOf(content).digest);
+  return { ...before, write: await driver.append(empty, chunks()), digest };
+}
+
+async function damage(driver: StorageDriver, change: (content: string) => string): Promise<void> {
+  for (const { name } of await driver.list(UPLOAD_JOURNALS)) {
+    const content = Buffer.from(await driver.read(uploadJournal(name))).toString();
+    await driver.write(uploadJournal(name), Buffer.from(change(content)));
+  }
+}
