@@ -9,30 +9,31 @@ ARG NODE_IMAGE=node:26-trixie-slim
 ARG BASE_IMAGE=gcr.io/distroless/cc-debian13:latest
 
 FROM ${NODE_IMAGE} AS build
-WORKDIR /app
+WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
-  && npm sbom --omit=dev --package-lock-only --sbom-format=cyclonedx > sbom.cdx.json \
-  && find node_modules -type f ! -iname 'licen*' \
-    \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' \) -exec rm {} +
+  && mkdir /app \
+  && npm sbom --omit=dev --package-lock-only --sbom-format=cyclonedx > /app/sbom.cdx.json
+COPY deploy/image/bundler/package.json deploy/image/bundler/package-lock.json deploy/image/bundler/
+RUN npm ci --prefix deploy/image/bundler --ignore-scripts --no-audit --no-fund
 COPY config config
 COPY storage-drivers storage-drivers
 COPY src src
 COPY deploy/image deploy/image
 # The one library of Node that the base does not have, and an empty directory as the volume begins.
-RUN mkdir -p /image/lib /image/bin /image/registry \
+RUN node deploy/image/bundler/bundle.js /app \
+  && mkdir -p /image/lib /image/bin /image/registry \
   && cp -L "$(find / -xdev -name libatomic.so.1 | head -n 1)" /image/lib/ \
   && chmod 700 /image/registry \
-  && chmod 755 deploy/image/start.js \
+  && chmod 755 /app/deploy/image/start.js \
   && ln -s /app/deploy/image/start.js /image/bin/registry \
   && ln -s /app/deploy/image/start.js /image/bin/berth
-# Node keeps compiled code for each user apart: for root, whom the container starts as, and for the user of the server. Twice,
-# since V8 takes only what was compiled by a process that has not loaded what strips types.
-RUN mkdir -m 777 -p node_modules/.cache/berth && node deploy/image/compile.js && node deploy/image/compile.js
+# Node keeps compiled code for each user apart: for root, whom the container starts as, and for the user of the server.
+RUN mkdir -p -m 777 /app/node_modules/.cache/berth && node deploy/image/compile.js /app/deploy/image
 USER 65532:65532
-RUN node deploy/image/compile.js && node deploy/image/compile.js
+RUN node deploy/image/compile.js /app/deploy/image
 USER 0:0
-RUN chmod -R a+rX,go-w node_modules/.cache
+RUN chmod -R a+rX,go-w /app/node_modules/.cache
 
 FROM ${BASE_IMAGE}
 COPY --from=build /usr/local/bin/node /usr/local/bin/node

@@ -1,14 +1,16 @@
-// Run in the build: loads every module, so that what Node compiles of them is kept in the image for the user who runs this.
-// Nothing of ours does anything at import.
-import { glob } from 'node:fs/promises';
+// Run in the build: loads every module of the bundle, so that what Node compiles of them is kept in the image for the user who runs
+// this. Nothing of ours does anything at import, but for the programs.
+import { readdir } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { useCompiledCode } from './compiled-code.js';
 
-const app = join(import.meta.dirname, '../..');
+const PROGRAMS = ['main.js', 'start.js', 'health.js'];
 
-useCompiledCode();
-for await (const file of glob('{config,src,storage-drivers}/**/*.ts', { cwd: app }))
-  await import(join(app, file));
-await import('./user.js');
+const [folder = ''] = process.argv.slice(2);
+useCompiledCode(join(folder, '../..'));
+for (const file of await readdir(folder)) {
+  if (file.endsWith('.js') && !PROGRAMS.includes(file)) await import(pathToFileURL(join(folder, file)).href);
+}
 flushCompileCache();

@@ -3,7 +3,10 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 
-/** To be called before anything of the server is loaded, and before the process changes its user: code is kept by user. */
-export function useCompiledCode() {
-  enableCompileCache(join(import.meta.dirname, '../../node_modules/.cache/berth'));
+/**
+ * To be called before anything of the server is loaded, and before the process changes its user: code is kept by user.
+ * @param {string} app
+ */
+export function useCompiledCode(app = join(import.meta.dirname, '../..')) {
+  enableCompileCache(join(app, 'node_modules/.cache/berth'));
 }

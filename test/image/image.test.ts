@@ -127,8 +127,8 @@ test('the image takes the place of `registry`', { skip }, async (t) => {
       for (const user of [[], ['--user', `${SERVER_USER}:${SERVER_USER}`]]) {
         const { stdout, stderr } = await docker('run', '--rm', ...user, ...tell, 'berth', 'check-config');
         const lines = `${stdout}${stderr}`.split('\n');
-        assert.ok(lines.filter((line) => line.includes('was accepted')).length > 100);
-        // main.js itself cannot be compiled without being run, and what is not there yet cannot be kept.
+        assert.ok(lines.filter((line) => line.includes('was accepted')).length > 10);
+        // The programs cannot be compiled without being run, and what is not there yet cannot be kept.
         const missed = lines.filter((line) =>
           /was rejected|no transpile cache|reading .* permission denied/.test(line),
         );

@@ -23,7 +23,9 @@ const AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 export async function makeLocalBases(directory: string): Promise<LocalBases | string> {
   const npm = (await tryCommand(['npm', 'root', '--global'])).stdout.trim();
   const cache = join(directory, 'build/root/.npm');
-  const filled = await fillCache(join(directory, 'packages'), cache);
+  const filled =
+    (await fillCache(root, join(directory, 'packages'), cache)) ??
+    (await fillCache(join(root, 'deploy/image/bundler'), join(directory, 'bundler'), cache));
   if (filled !== undefined) return `npm cannot get the packages: ${filled}`;
   const build = join(directory, 'build');
   const run = join(directory, 'run');
@@ -37,10 +39,10 @@ export async function makeLocalBases(directory: string): Promise<LocalBases | st
   return { build: await archive(build), run: await archive(run) };
 }
 
-/** Installs once with the cache; resolves to why that failed, if it did. */
-async function fillCache(folder: string, cache: string): Promise<string | undefined> {
+/** Installs what `from` names once with the cache; resolves to why that failed, if it did. */
+async function fillCache(from: string, folder: string, cache: string): Promise<string | undefined> {
   await mkdir(folder);
-  for (const name of ['package.json', 'package-lock.json']) await cp(join(root, name), join(folder, name));
+  for (const name of ['package.json', 'package-lock.json']) await cp(join(from, name), join(folder, name));
   const words = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--cache', cache];
   const { code, stderr } = await tryCommand(['npm', ...words], { directory: folder });
   return code === 0
