@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { newStagedWrite, type StagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { isKeyNotFound } from '../../storage-drivers/errors.ts';
 import { uploadJournal } from '../registry/layout.ts';
 import type { SessionId, UploadSession } from '../registry/sessions.ts';
 import { formatNote } from './session-record.ts';
@@ -47,7 +48,7 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
   const open = new Map<SessionId, Entry>();
   let waiting: Line[] = [];
   let writing: Promise<void> | undefined;
-  let file = newFile();
+  let file: StagedWrite | undefined;
   let held = 0;
 
   return {
@@ -73,7 +74,7 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
 
     async close() {
       await writing;
-      await driver.abort(file);
+      if (file !== undefined) await driver.abort(file);
     },
   };
 
@@ -112,21 +113,27 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
   }
 
   async function write(text: string): Promise<void> {
-    if (file.size < longest) {
-      file = await driver.append(file, onlyChunk(text));
-      return;
-    }
-    const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
-    const next = await driver.append(newFile(), onlyChunk(states + text));
-    const old = file;
-    file = next;
-    // Both may be found after a crash: an end counts wherever it is, and a session only grows.
-    await driver.abort(old).catch(() => undefined);
+    if (file === undefined || file.size >= longest || !(await addTo(file, text))) await beginFile(text);
   }
-}
 
-function newFile(): StagedWrite {
-  return newStagedWrite(uploadJournal(randomUUID()));
+  /** Resolves to whether the file is there. It is nobody's to remove, and still its loss must not cost more than it held. */
+  async function addTo(present: StagedWrite, text: string): Promise<boolean> {
+    try {
+      file = await driver.append(present, onlyChunk(text));
+      return true;
+    } catch (error) {
+      if (isKeyNotFound(error)) return false;
+      throw error;
+    }
+  }
+
+  async function beginFile(text: string): Promise<void> {
+    const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
+    const old = file;
+    file = await driver.append(newStagedWrite(uploadJournal(randomUUID())), onlyChunk(states + text));
+    // Both may be found after a crash: an end counts wherever it is, and a session only grows.
+    if (old !== undefined) await driver.abort(old).catch(() => undefined);
+  }
 }
 
 function formatLine(session: UploadSession): string {

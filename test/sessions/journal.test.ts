@@ -150,6 +150,16 @@ test('a state that cannot be kept leaves the one before, and the next one is kep
   );
 });
 
+test('a journal that somebody removed is begun anew, with what is still open', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver);
+  const [before, after] = [await heldSession(driver, 'before'), await heldSession(driver, 'after')];
+  await journal.keep(before);
+  await driver.delete(UPLOAD_JOURNALS);
+  await journal.keep(after);
+  assert.equal(await recoverJournals(driver), 2);
+});
+
 test('a small upload is kept in the journal alone, and nothing is left of it when it is a blob', async (t) => {
   const { http, driver } = await openJournaled(t);
   const location = await beginUpload(http, repository);
