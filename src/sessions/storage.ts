@@ -95,12 +95,13 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
 
   async function saveInJournal(session: UploadSession, journal: SessionJournal): Promise<void> {
     const { id, repository } = session;
+    if (starting.has(id)) {
+      // More bytes were on their way, and did not come.
+      await finishStart(id).catch(() => undefined);
+      await driver.delete(upload(repository, id), { durable: false });
+    }
     await journal.keep(session);
     begun.delete(id);
-    if (!starting.has(id)) return;
-    // More bytes were on their way, and did not come.
-    await finishStart(id);
-    await driver.delete(upload(repository, id), { durable: false });
   }
 
   /** From the journal to where the store shows the bytes. To be called while nobody writes to the session. */
