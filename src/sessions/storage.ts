@@ -78,10 +78,10 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
   /** In place, what is noted may be lost with a power cut: that costs reading the upload once more. */
   async function saveInPlace(session: UploadSession): Promise<void> {
     const { id, repository, write } = session;
-    const isOnlyInMemory = begun.has(id) && !starting.has(id);
-    if (isOnlyInMemory && write.size === 0) return;
+    const hasNoStart = !starting.has(id) && (begun.has(id) || journal?.find(id) !== undefined);
+    if (hasNoStart && write.size === 0) return;
     // Fewer bytes than could have been held, in too many pieces.
-    if (isOnlyInMemory) starting.set(id, writeDown(session, 'coming'));
+    if (hasNoStart) starting.set(id, writeDown(session, 'coming'));
     await finishStart(id);
     if (write.size >= NOTED_FROM) {
       await driver.write(uploadState(repository, id), Buffer.from(formatNote(session)), { durable: false });

@@ -4,7 +4,8 @@ import { type TestContext, test } from 'node:test';
 import { type Digest, parseDigest } from '../../src/registry/digest.ts';
 import { blobData, layerLink, UPLOAD_JOURNALS, uploadJournal, uploads } from '../../src/registry/layout.ts';
 import { createLocks } from '../../src/registry/locks.ts';
-import type { UploadSession } from '../../src/registry/sessions.ts';
+import { parseSessionId, type UploadSession } from '../../src/registry/sessions.ts';
+import { createUploads } from '../../src/registry/uploads.ts';
 import { createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { createSessionJournal } from '../../src/sessions/journal.ts';
 import { recoverJournals } from '../../src/sessions/journal-recovery.ts';
@@ -191,6 +192,25 @@ test('an upload that grows out of the journal is an upload as ever, also after a
   const { digest } = blobOf(content);
   await next.put(withQuery(location, `digest=${digest}`)).expect(201);
 });
+
+for (const before of ['', 'held']) {
+  test(`few bytes in too many pieces to be held are an upload as ever, behind ${before.length} that are`, async (t) => {
+    const driver = await openDirectory(t);
+    const locks = createLocks();
+    const { sessions } = createLocalCoordination(driver, { journaled: true });
+    const blobs = { admit: async () => assert.fail('it is not closed') };
+    const uploadsUnderTest = createUploads({ driver, sessions, blobs, locks });
+    const { id } = await uploadsUnderTest.begin(repository);
+    async function* pieces(text: string) {
+      for (const piece of text) yield Buffer.from(piece);
+    }
+    if (before !== '') await uploadsUnderTest.append(repository, id, { body: pieces(before) });
+    await uploadsUnderTest.append(repository, id, { body: pieces('x'.repeat(100)) });
+    assert.equal(await recoverJournals(driver), 0);
+    const found = await createStorageSessions(driver).find(repository, parseSessionId(id));
+    assert.equal(found?.write.size, before.length + 100);
+  });
+}
 
 test('an upload that was given up does not come back after a crash', async (t) => {
   const { http, driver } = await openJournaled(t);
