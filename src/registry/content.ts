@@ -61,6 +61,9 @@ const HASHED_ON_THE_WAY = 16 * 1024 * 1024;
 const NOTED_FROM = 64 * 1024;
 /** Digests whose state is remembered; an entry is some 200 bytes. */
 const REMEMBERED = 20_000;
+/** Bytes of small content that are remembered together, and of one of them at most. */
+const REMEMBERED_BYTES = 8 * 1024 * 1024;
+const REMEMBERED_UP_TO = 64 * 1024;
 
 export function createContent(driver: StorageDriver, { asked, failed }: ContentCounters = {}): Content {
   /** The version of the object that was found whole or wrong. Another version is looked at anew. */
@@ -68,6 +71,18 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
     max: REMEMBERED,
   });
   const examinations = new Map<string, Promise<boolean>>();
+  /**
+   * Small content that was seen to match, where the store is too far away to be looked at for nothing. What a digest means never
+   * changes, and nothing that runs beside a server takes content away; whether a repository has it is asked elsewhere.
+   */
+  const remembered =
+    driver.sight === undefined
+      ? new LRUCache<Digest, Uint8Array>({ maxSize: REMEMBERED_BYTES, maxEntrySize: REMEMBERED_UP_TO })
+      : undefined;
+
+  function remember(digest: Digest, bytes: Uint8Array): void {
+    remembered?.set(digest, bytes, { size: bytes.length + 1 });
+  }
 
   /** Whether it is whole, as far as that is known already. */
   async function knownWhole(
@@ -183,8 +198,12 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
     },
 
     async read(digest) {
+      const known = remembered?.get(digest);
+      if (known !== undefined) return known;
       const bytes = await orAbsent(driver.read(blobData(digest)));
-      return bytes !== undefined && digestOf(bytes, algorithmOf(digest)) === digest ? bytes : undefined;
+      if (bytes === undefined || digestOf(bytes, algorithmOf(digest)) !== digest) return undefined;
+      remember(digest, bytes);
+      return bytes;
     },
 
     async put(digest, bytes) {

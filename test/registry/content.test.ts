@@ -27,6 +27,20 @@ function createCountingDriver() {
   return { driver, opened };
 }
 
+/** One of a store that is too far away to be looked at for nothing, and what was read of it. */
+function createFarDriver() {
+  const { sight: _none, ...inner } = createMemoryDriver();
+  const read: string[] = [];
+  const driver: StorageDriver = {
+    ...inner,
+    read: (key) => {
+      read.push(key);
+      return inner.read(key);
+    },
+  };
+  return { driver, read };
+}
+
 async function gathered(content: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of content) chunks.push(Buffer.from(chunk));
@@ -49,6 +63,30 @@ for (const algorithm of algorithms) {
     const reader = await content.open(digest, { start: 5, end: 11 });
     assert.ok(reader);
     assert.equal(await gathered(reader.content), 'content');
+  });
+
+  test(`${algorithm} content that is small is read once from a store that is far away, and is right ever after`, async () => {
+    const { driver, read } = createFarDriver();
+    const content = createContent(driver);
+    assert.equal(await content.read(digest), undefined, 'that it is not there is not remembered');
+    await driver.write(blobData(digest), bytes);
+    for (let count = 0; count < 3; count += 1) {
+      assert.ok(bytes.equals((await content.read(digest)) ?? Buffer.alloc(0)));
+      await driver.write(blobData(digest), Buffer.from('other bytes'));
+    }
+    assert.equal(read.length, 2);
+    assert.equal(await createContent(driver).read(digest), undefined, 'others do not become right');
+  });
+
+  test(`${algorithm} content that is not small is read from the store each time`, async () => {
+    const { driver, read } = createFarDriver();
+    const large = Buffer.alloc(65 * 1024, 'large');
+    const named = parseDigest(blobOf(large, algorithm).digest);
+    const content = createContent(driver);
+    await content.put(named, large);
+    await content.read(named);
+    await content.read(named);
+    assert.equal(read.filter((key) => key === blobData(named)).length, 2);
   });
 
   test(`${algorithm} content that another server left is hashed once, and then known by its version`, async () => {
