@@ -42,15 +42,20 @@ export async function showPresence(
   return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS, ...(workers && { workers }) });
 }
 
-/** What a server that was killed kept of uploads, when it is sure that it is gone. Throws what the store throws. */
+/** What a server that was killed kept of uploads, when it is sure that it is gone. A full disk does not keep this one from starting. */
 export async function recoverUploads(
   driver: StorageDriver,
   { storage }: Configuration,
   log: Logger,
 ): Promise<void> {
   if (storage.maintenance.readonly.enabled) return;
-  const uploads = await recoverJournals(driver);
+  const { uploads, failure } = await recoverJournals(driver);
   if (uploads > 0) log.info({ uploads }, 'small uploads of a server that was killed can go on');
+  if (failure === undefined) return;
+  log.error(
+    { err: failure },
+    'small uploads of a server that was killed could not be written down: the next start tries again',
+  );
 }
 
 /** Before processes are started that clear up behind those of a server that was killed. Throws what the store throws. */

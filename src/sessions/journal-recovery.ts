@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
-import { blobData, layerLink, UPLOAD_JOURNALS, uploadData, uploadJournal } from '../registry/layout.ts';
+import {
+  blobData,
+  layerLink,
+  UPLOAD_JOURNALS,
+  upload,
+  uploadData,
+  uploadJournal,
+} from '../registry/layout.ts';
 import { isRepositoryName } from '../registry/name.ts';
 import { isSessionId, type SessionId, type UploadSession } from '../registry/sessions.ts';
 import { writeInPlace } from './in-place.ts';
@@ -14,18 +21,46 @@ const lineSchema = z.object({
   note: noteSchema.optional(),
 });
 
+export interface Recovery {
+  /** Uploads that were written down. */
+  readonly uploads: number;
+  /** Why none of them was, and all are left to the next start. */
+  readonly failure?: unknown;
+}
+
 /**
- * To be called before anybody asks for an upload, and by nobody else at the same time. Resolves to the number of uploads that
- * were written down. Throws what the store throws; what was not done is done by the next call.
+ * To be called before anybody asks for an upload, and by nobody else at the same time. All or nothing: what goes on in the store
+ * must not be in a journal any more, or the next start would bring its fewer bytes back. Throws what the store throws where it
+ * cannot be told which of the two it is.
  */
-export async function recoverJournals(driver: StorageDriver): Promise<number> {
-  if (driver.stagesInPlace !== true) return 0;
+export async function recoverJournals(driver: StorageDriver): Promise<Recovery> {
+  if (driver.stagesInPlace !== true) return { uploads: 0 };
   const files = await driver.list(UPLOAD_JOURNALS);
-  if (files.length === 0) return 0;
+  const written: UploadSession[] = [];
+  try {
+    for (const session of await readOpen(
+      driver,
+      files.map(({ name }) => name),
+    )) {
+      // Its end may have been on its way when its bytes were a blob already.
+      if (await isBlob(driver, session)) continue;
+      written.push(session);
+      await writeInPlace(driver, session);
+    }
+  } catch (failure) {
+    for (const { repository, id } of written) await driver.delete(upload(repository, id));
+    return { uploads: 0, failure };
+  }
+  for (const { name } of files) await driver.delete(uploadJournal(name));
+  return { uploads: written.length };
+}
+
+/** The sessions that have not ended, as they were last. */
+async function readOpen(driver: StorageDriver, files: readonly string[]): Promise<Iterable<UploadSession>> {
   const open = new Map<SessionId, UploadSession>();
   const ended = new Set<SessionId>();
-  for (const { name } of files) {
-    const content = await orAbsent(driver.read(uploadJournal(name)));
+  for (const file of files) {
+    const content = await orAbsent(driver.read(uploadJournal(file)));
     for (const line of Buffer.from(content ?? '')
       .toString('latin1')
       .split('\n')) {
@@ -35,15 +70,7 @@ export async function recoverJournals(driver: StorageDriver): Promise<number> {
       else if (session.write.size >= (open.get(session.id)?.write.size ?? 0)) open.set(session.id, session);
     }
   }
-  let count = 0;
-  for (const session of open.values()) {
-    // Its end may have been on its way when its bytes were a blob already.
-    if (ended.has(session.id) || (await isBlob(driver, session))) continue;
-    await writeInPlace(driver, session);
-    count += 1;
-  }
-  for (const { name } of files) await driver.delete(uploadJournal(name));
-  return count;
+  return [...open.values()].filter(({ id }) => !ended.has(id));
 }
 
 async function isBlob(driver: StorageDriver, { repository, digest }: UploadSession): Promise<boolean> {

@@ -53,7 +53,7 @@ test('what a killed server kept is found as uploads of their own, with all of th
   const longer = await heldSession(driver, 'first and more', first);
   await journal.keep(longer);
 
-  assert.equal(await recoverJournals(driver), 2);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 2 });
   const next = createStorageSessions(driver);
   for (const [{ id, startedAt }, bytes] of [
     [first, 'first and more'],
@@ -65,6 +65,26 @@ test('what a killed server kept is found as uploads of their own, with all of th
     assert.equal(text(await gather(await driver.openStaged(found.write))), bytes);
   }
   assert.deepEqual(await driver.list(UPLOAD_JOURNALS), [], 'it is recovered once');
+});
+
+test('where the disk is full nothing is recovered and nothing lost, and the next start tries again', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver);
+  for (const content of ['first', 'second', 'third']) await journal.keep(await heldSession(driver, content));
+  let appends = 0;
+  const full: StorageDriver = {
+    ...driver,
+    async append(write, content) {
+      appends += 1;
+      if (appends > 1) throw new Error('no space');
+      return driver.append(write, content);
+    },
+  };
+  const { uploads: recovered, failure } = await recoverJournals(full);
+  assert.equal(recovered, 0);
+  assert.match(String(failure), /no space/);
+  assert.deepEqual(await driver.list(uploads(repository)), []);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 3 });
 });
 
 test('what has ended, what is torn and what is a blob already is not recovered', async (t) => {
@@ -80,7 +100,7 @@ test('what has ended, what is torn and what is a blob already is not recovered',
   await driver.write(layerLink(repository, digest), Buffer.from(digest));
   await damage(driver, (content) => `{"id":"x"}\nno line\n${content}${content.slice(0, 60)}`);
 
-  assert.equal(await recoverJournals(driver), 1);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 1 });
   assert.deepEqual(
     (await driver.list(uploads(repository))).map(({ name }) => name),
     [open.id],
@@ -92,7 +112,7 @@ test('a blob of another repository says nothing about an upload', async (t) => {
   const session = await heldSession(driver, 'a blob');
   await createSessionJournal(driver).keep(session);
   await driver.write(blobData(parseDigest(blobOf('a blob').digest)), Buffer.from('a blob'));
-  assert.equal(await recoverJournals(driver), 1);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 1 });
 });
 
 test('a journal that is long is left for a new one, which has what is still open', async (t) => {
@@ -110,7 +130,7 @@ test('a journal that is long is left for a new one, which has what is still open
   const [file, ...others] = await driver.list(UPLOAD_JOURNALS);
   assert.ok(file !== undefined && others.length === 0, 'the ones before are removed');
   assert.ok((await driver.stat(uploadJournal(file.name))).size < 3_000);
-  assert.equal(await recoverJournals(driver), 1);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 1 });
   assert.ok(await createStorageSessions(driver).find(repository, open.id));
 });
 
@@ -123,7 +143,7 @@ test('of two journals, as a crash may leave them, an end in either counts', asyn
   await next.keep(session);
   await next.end(session.id);
   assert.equal((await driver.list(UPLOAD_JOURNALS)).length, 2);
-  assert.equal(await recoverJournals(driver), 0);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
 });
 
 test('a state that cannot be kept leaves the one before, and the next one is kept', async (t) => {
@@ -144,7 +164,7 @@ test('a state that cannot be kept leaves the one before, and the next one is kep
   broken = false;
   const after = await heldSession(driver, 'before and after all', before);
   await journal.keep(after);
-  assert.equal(await recoverJournals(driver), 1);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 1 });
   assert.equal(
     (await createStorageSessions(driver).find(repository, before.id))?.write.size,
     after.write.size,
@@ -158,7 +178,7 @@ test('a journal that somebody removed is begun anew, with what is still open', a
   await journal.keep(before);
   await driver.delete(UPLOAD_JOURNALS);
   await journal.keep(after);
-  assert.equal(await recoverJournals(driver), 2);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 2 });
 });
 
 test('a small upload is kept in the journal alone, and nothing is left of it when it is a blob', async (t) => {
@@ -173,7 +193,7 @@ test('a small upload is kept in the journal alone, and nothing is left of it whe
   await http.get(location).expect(404);
   await http.get(`/v2/${repository}/blobs/${digest}`).expect(200, Buffer.from('0123456789'));
   assert.deepEqual(await driver.list(uploads(repository)), []);
-  assert.equal(await recoverJournals(driver), 0);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
 });
 
 test('an upload that grows out of the journal is an upload as ever, also after a crash', async (t) => {
@@ -184,7 +204,7 @@ test('an upload that grows out of the journal is an upload as ever, also after a
   await http.patch(location).send(content.subarray(1_000, 150_000)).expect(202);
   assert.equal((await driver.list(uploads(repository))).length, 1);
 
-  assert.equal(await recoverJournals(driver), 0, 'the fewer bytes are not brought back');
+  assert.deepEqual(await recoverJournals(driver), { uploads: 0 }, 'the fewer bytes are not brought back');
   const { http: next } = await openJournaled(t, driver);
   const { headers } = await next.get(location).expect(204);
   assert.equal(headers['range'], '0-149999');
@@ -206,7 +226,7 @@ for (const before of ['', 'held']) {
     }
     if (before !== '') await uploadsUnderTest.append(repository, id, { body: pieces(before) });
     await uploadsUnderTest.append(repository, id, { body: pieces('x'.repeat(100)) });
-    assert.equal(await recoverJournals(driver), 0);
+    assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
     const found = await createStorageSessions(driver).find(repository, parseSessionId(id));
     assert.equal(found?.write.size, before.length + 100);
   });
@@ -217,7 +237,7 @@ test('an upload that was given up does not come back after a crash', async (t) =
   const location = await beginUpload(http, repository);
   await http.patch(location).send('01234').expect(202);
   await http.delete(location).expect(204);
-  assert.equal(await recoverJournals(driver), 0);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
 });
 
 test('a chunk that broke off on its way out of the journal leaves nothing behind when the upload ends', async (t) => {
