@@ -44,6 +44,9 @@ export function isEnding(there: Whereabouts, here: Whereabouts): boolean {
   return there.pid !== here.pid && !isAlive(there.pid) && there.workers?.some(isAlive) === true;
 }
 
+/** Where the number of threads is, behind the state. */
+const THREADS = 16;
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -53,11 +56,15 @@ function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/** It has ended, and whoever is to take notice has not yet (proc_pid_stat(5)). */
+/**
+ * It has ended, and whoever is to take notice has not yet (proc_pid_stat(5)). Its first thread may have ended before others, which
+ * are still at work on the store.
+ */
 function isZombie(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return /^ [ZX] /.test(stat.slice(stat.lastIndexOf(')') + 1));
+    const [state = '', ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return /^[ZX]$/.test(state) && Number(others[THREADS]) <= 1;
   } catch {
     return false;
   }

@@ -187,7 +187,7 @@ function openToRead(path) {
   try {
     return fs.openSync(path, 'r');
   } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT') return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
 }

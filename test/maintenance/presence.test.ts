@@ -1,12 +1,20 @@
 // Two servers on one store that do not know of each other: the later one does not go to work.
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { announcePresence, StoreInUseError } from '../../src/maintenance/presence.ts';
-import { isOfDeadNeighbour, readWhereabouts, type Whereabouts } from '../../src/maintenance/whereabouts.ts';
+import {
+  isEnding,
+  isOfDeadNeighbour,
+  readWhereabouts,
+  type Whereabouts,
+} from '../../src/maintenance/whereabouts.ts';
 import { SERVERS, serverSign } from '../../src/registry/layout.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
@@ -113,6 +121,30 @@ test('a process is known to be gone only where its number can be looked up, or w
   for (const [there, isGone] of cases) {
     assert.equal(isOfDeadNeighbour({ ...here, ...there }, here), isGone, JSON.stringify(there));
   }
+});
+
+test('a process whose first thread has ended is there as long as another one is', {
+  skip: spawnSync('python3', ['--version']).status === 0 ? false : 'no python3 to end a thread alone',
+}, async (t) => {
+  // exit(2), and not exit_group(2), as when a process is killed while one of its threads waits for the disk.
+  const program = `
+import ctypes, threading, time
+threading.Thread(target=lambda: time.sleep(60)).start()
+print('up', flush=True)
+ctypes.CDLL(None).syscall(${process.arch === 'arm64' ? 93 : 60}, 0)`;
+  const child = spawn('python3', ['-c', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  const { pid = 0 } = child;
+  while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) await sleep(10);
+  const here = await readWhereabouts();
+  const killed = { ...here, pid: 2 ** 22 + 1, workers: [pid] };
+  assert.ok(isEnding(killed, here));
+  assert.ok(!isOfDeadNeighbour(killed, here));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  assert.ok(!isEnding(killed, here));
+  assert.ok(isOfDeadNeighbour(killed, here));
 });
 
 test('a store that cannot be written to ends the start', async () => {
