@@ -40,8 +40,8 @@ export interface UploadSessions {
    * session's id is lost.
    */
   save(session: UploadSession, lease: Lease): Promise<void>;
-  /** Forgets a session and everything that was kept under its id. `admitted`: its bytes are this blob of the repository now. */
-  remove(session: Pick<UploadSession, 'repository' | 'id'>, admitted?: Digest): Promise<void>;
+  /** Forgets a session and everything that was kept under its id. */
+  remove(session: Pick<UploadSession, 'repository' | 'id'>): Promise<void>;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -184,7 +184,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
             : await extendAndSave(aimAt(digest, session), chunk, algorithmOf(digest), lease);
         await lease.confirm();
         await close(whole, digest);
-        await sessions.remove(whole, digest);
+        await sessions.remove(whole);
         return whole.write.size;
       });
     },

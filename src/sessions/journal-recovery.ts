@@ -2,14 +2,7 @@
 import { z } from 'zod';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
-import {
-  blobData,
-  layerLink,
-  UPLOAD_JOURNALS,
-  upload,
-  uploadData,
-  uploadJournal,
-} from '../registry/layout.ts';
+import { UPLOAD_JOURNALS, upload, uploadData, uploadJournal } from '../registry/layout.ts';
 import { isRepositoryName } from '../registry/name.ts';
 import { isSessionId, type SessionId, type UploadSession } from '../registry/sessions.ts';
 import { writeInPlace } from './in-place.ts';
@@ -42,8 +35,6 @@ export async function recoverJournals(driver: StorageDriver): Promise<Recovery> 
       driver,
       files.map(({ name }) => name),
     )) {
-      // Its end may have been on its way when its bytes were a blob already.
-      if (await isBlob(driver, session)) continue;
       written.push(session);
       await writeInPlace(driver, session);
     }
@@ -71,15 +62,6 @@ async function readOpen(driver: StorageDriver, files: readonly string[]): Promis
     }
   }
   return [...open.values()].filter(({ id }) => !ended.has(id));
-}
-
-async function isBlob(driver: StorageDriver, { repository, digest }: UploadSession): Promise<boolean> {
-  if (digest === undefined) return false;
-  const [link, data] = await Promise.all([
-    orAbsent(driver.stat(layerLink(repository, digest))),
-    orAbsent(driver.stat(blobData(digest))),
-  ]);
-  return link !== undefined && data !== undefined;
 }
 
 type Ended = Pick<UploadSession, 'id'> & { readonly startedAt?: undefined };

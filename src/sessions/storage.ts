@@ -171,15 +171,8 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
       known.set(id, { session, hasOnlyNote, length: note.length });
     },
 
-    async remove({ repository, id }, admitted) {
-      const kept = journal?.find(id);
-      if (kept !== undefined) {
-        const ended = journal?.end(id);
-        // Whoever finds the session after a crash finds its blob, too (journal-recovery.ts).
-        if (admitted !== undefined && kept.digest === admitted) ended?.catch(() => undefined);
-        else await ended;
-        return;
-      }
+    async remove({ repository, id }) {
+      if (journal?.find(id) !== undefined) return journal.end(id);
       const hasOnlyNote = known.get(id)?.hasOnlyNote === true;
       const size = seen.get(id)?.session.write.size;
       begun.delete(id);
