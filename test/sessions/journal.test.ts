@@ -1,6 +1,7 @@
 // Small uploads in the journal of a server that works alone, and what becomes of them when it is killed.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Digest, parseDigest } from '../../src/registry/digest.ts';
 import { blobData, layerLink, UPLOAD_JOURNALS, uploadJournal, uploads } from '../../src/registry/layout.ts';
 import { createLocks } from '../../src/registry/locks.ts';
@@ -85,6 +86,24 @@ test('where the disk is full nothing is recovered and nothing lost, and the next
   assert.match(String(failure), /no space/);
   assert.deepEqual(await driver.list(uploads(repository)), []);
   assert.deepEqual(await recoverJournals(driver), { uploads: 3 });
+});
+
+test('what is still being written when a recovery fails is taken back as well', async (t) => {
+  const driver = await openDirectory(t);
+  await createSessionJournal(driver).keep(await heldSession(driver, 'some bytes'));
+  let written: Promise<unknown> = Promise.resolve();
+  const { failure } = await recoverJournals({
+    ...driver,
+    async write(key, content, options) {
+      const writing = sleep(50).then(() => driver.write(key, content, options));
+      written = writing;
+      return writing;
+    },
+    append: async () => Promise.reject(new Error('no space')),
+  });
+  assert.match(String(failure), /no space/);
+  await written;
+  assert.deepEqual(await driver.list(uploads(repository)), []);
 });
 
 test('what has ended and what is torn is not recovered', async (t) => {
