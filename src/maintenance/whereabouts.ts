@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { hasEnded } from '../../storage-drivers/process-state.ts';
 
 export const whereaboutsSchema = z.object({
   /** As others see the machine or the container; hosts that share a store may have been given the same one. */
@@ -44,9 +45,6 @@ export function isEnding(there: Whereabouts, here: Whereabouts): boolean {
   return there.pid !== here.pid && !isAlive(there.pid) && there.workers?.some(isAlive) === true;
 }
 
-/** Where the number of threads is, behind the state. */
-const THREADS = 16;
-
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -56,15 +54,9 @@ function isAlive(pid: number): boolean {
   return !isZombie(pid);
 }
 
-/**
- * It has ended, and whoever is to take notice has not yet (proc_pid_stat(5)). Its first thread may have ended before others, which
- * are still at work on the store.
- */
 function isZombie(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state = '', ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return /^[ZX]$/.test(state) && Number(others[THREADS]) <= 1;
+    return hasEnded(readFileSync(`/proc/${pid}/stat`, 'latin1'));
   } catch {
     return false;
   }

@@ -80,10 +80,6 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
       ? new LRUCache<Digest, Uint8Array>({ maxSize: REMEMBERED_BYTES, maxEntrySize: REMEMBERED_UP_TO })
       : undefined;
 
-  function remember(digest: Digest, bytes: Uint8Array): void {
-    remembered?.set(digest, bytes, { size: bytes.length + 1 });
-  }
-
   /** Whether it is whole, as far as that is known already. */
   async function knownWhole(
     digest: Digest,
@@ -202,7 +198,7 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
       if (known !== undefined) return known;
       const bytes = await orAbsent(driver.read(blobData(digest)));
       if (bytes === undefined || digestOf(bytes, algorithmOf(digest)) !== digest) return undefined;
-      remember(digest, bytes);
+      remembered?.set(digest, bytes, { size: bytes.length + 1 });
       return bytes;
     },
 

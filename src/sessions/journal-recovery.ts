@@ -72,7 +72,7 @@ function parseLine(line: string): UploadSession | Ended | undefined {
   if (data === undefined) return undefined;
   const { id, repository, note } = data;
   if (note === undefined || repository === undefined) return { id };
-  const { startedAt, write, digest } = note;
+  const { startedAt, write } = note;
   if (startedAt === undefined) return undefined;
   const key = uploadData(repository, id);
   return {
@@ -80,7 +80,6 @@ function parseLine(line: string): UploadSession | Ended | undefined {
     repository,
     startedAt,
     write: { key, size: write.size, ...(write.detail !== undefined && { detail: write.detail }) },
-    ...(digest && { digest }),
   };
 }
 

@@ -4,14 +4,12 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, readlink, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { hasEnded } from '../process-state.ts';
 import { errorCode } from './errors.ts';
 import type { Syncs } from './syncs.ts';
 
 /** Nothing is written for so long in one go: what lies here is of a process that is gone, wherever it ran. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
-
-/** Where the number of threads is in what the system says of a process, behind the state. */
-const THREADS = 16;
 
 const TEMPORARY_NAME = /^([0-9a-f]{12})\.(\d+)\.[0-9a-f-]{36}$/;
 
@@ -97,10 +95,7 @@ async function isAlive(pid: number): Promise<boolean> {
   } catch (error) {
     return errorCode(error) !== 'ESRCH';
   }
-  // One that has ended may be there until its parent takes notice (proc_pid_stat(5)); but its first thread may have ended alone.
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  const [state = '', ...others] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return !/^[ZX]$/.test(state) || Number(others[THREADS]) > 1;
+  return !hasEnded(await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => ''));
 }
 
 async function tryToWrite(path: string, syncs: Syncs): Promise<void> {

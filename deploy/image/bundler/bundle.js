@@ -59,10 +59,10 @@ async function keepLicense(name) {
     /^(?:licen[cs]e|notice|copying)/i.test(file),
   );
   const texts = await Promise.all(files.map((file) => readFile(join(project, name, file), 'utf8')));
-  const title = `${name.replace(/^node_modules\//, '')} ${version}: ${license}`;
+  const packageName = name.replace(/^node_modules\//, '');
   await mkdir(join(target, 'licenses'), { recursive: true });
   await writeFile(
-    join(target, 'licenses', `${name.replace(/^node_modules\//, '').replaceAll('/', '-')}.txt`),
-    `${[title, ...texts].join('\n\n')}\n`,
+    join(target, 'licenses', `${packageName.replaceAll('/', '-')}.txt`),
+    `${[`${packageName} ${version}: ${license}`, ...texts].join('\n\n')}\n`,
   );
 }
