@@ -32,6 +32,7 @@ import { createManifestRules, type ManifestRulesSettings } from './registry/mani
 import { createManifests } from './registry/manifests.ts';
 import { createReferrers } from './registry/referrers.ts';
 import { createRepositories } from './registry/repositories.ts';
+import { createSharedBlocks } from './registry/shared-blocks.ts';
 import { createStoredManifests } from './registry/stored-manifests.ts';
 import { createTags } from './registry/tags.ts';
 import { createUploads } from './registry/uploads.ts';
@@ -197,6 +198,7 @@ function createHandlers(
       blobs,
       locations,
       pace,
+      blocks: createSharedBlocks(),
       quota,
       report,
     }),

@@ -176,8 +176,8 @@ export interface StorageDriver {
 
   /**
    * Adds all of `content` after the first `write.size` bytes; whatever a broken attempt left behind them is dropped.
-   * An empty content is fine and makes the staged bytes exist. The chunks are the driver's from then on, and so is the memory that
-   * they have for themselves.
+   * An empty content is fine and makes the staged bytes exist. As with a reader, a chunk is valid only until the next one is asked for,
+   * and each costs a way to the store: whoever gets them small gathers them.
    *
    * Resolves to the longer write when everything is durable that `detail` does not hold. If it throws, `write` is as valid as it was before; an error
    * thrown by `content` itself passes through unchanged.

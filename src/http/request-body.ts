@@ -1,28 +1,54 @@
 // What a client sends.
-
 import type { IncomingMessage } from 'node:http';
 import { type Reason, RegistryError } from '../registry/errors.ts';
+import type { SharedBlocks } from '../registry/shared-blocks.ts';
 import type { RequestContext } from './context.ts';
+import { gatherBody } from './gathered-body.ts';
 import { cutRequest, hasEmptyBody, wasBrokenOff } from './protocol.ts';
 import { type PaceSettings, pacedSource } from './transfer-pace.ts';
 
-/** The body of a request, chunk by chunk. Ends with an error when the client breaks off, or is cut for being too slow. */
-export function bodyOf(ctx: RequestContext, pace: PaceSettings): AsyncIterable<Uint8Array> {
+/**
+ * The body of a request, in pieces that are valid until the next one is asked for. Ends with an error when the client breaks off,
+ * or is cut for being too slow. One that is longer than `announced` need not have ended when its last piece comes.
+ */
+export function bodyOf(
+  ctx: RequestContext,
+  pace: PaceSettings,
+  blocks: SharedBlocks,
+  announced?: number,
+): AsyncIterable<Uint8Array> {
+  return received(ctx, pace, (onBytes) => gatherBody(ctx.req, blocks, { onBytes, announced }));
+}
+
+function received(
+  ctx: RequestContext,
+  pace: PaceSettings,
+  open: (onBytes: (count: number) => void) => AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  const { req: request, state } = ctx;
   const encoding = ctx.get('Content-Encoding').toLowerCase();
   if (encoding !== '' && encoding !== 'identity') throw new RegistryError('contentEncoded');
   // Not destroyed by a reader that stops early: whoever sends too much still has to read the refusal.
-  return pacedSource(wholeBody(ctx), pace, (error) => cutRequest(ctx.req, error));
+  const cut = (error: Error) => cutRequest(request, error);
+  return pacedSource(whole(), () => state.received ?? 0, pace, cut);
+
+  async function* whole(): AsyncGenerator<Uint8Array> {
+    if (waitsToBeAsked(request)) ctx.res.writeContinue();
+    yield* open((count) => {
+      state.received = (state.received ?? 0) + count;
+    });
+    if (wasBrokenOff(request)) throw new Error('the client reset its request');
+  }
 }
 
-async function* wholeBody(ctx: RequestContext): AsyncGenerator<Uint8Array> {
-  const { req: request, res: response, state } = ctx;
-  if (waitsToBeAsked(request)) response.writeContinue();
-  state.received ??= 0;
+async function* chunksOf(
+  request: IncomingMessage,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    state.received += chunk.length;
+    onBytes(chunk.length);
     yield chunk;
   }
-  if (wasBrokenOff(request)) throw new Error('the client reset its request');
 }
 
 /** Over HTTP/2 Node asks by itself. */
@@ -49,7 +75,7 @@ export async function readBody(
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of bodyOf(ctx, pace)) {
+    for await (const chunk of received(ctx, pace, (onBytes) => chunksOf(ctx.req, onBytes))) {
       size += chunk.length;
       if (size > most) throw new RegistryError(tooLarge);
       chunks.push(chunk);

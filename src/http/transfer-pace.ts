@@ -18,6 +18,7 @@ export class TooSlowError extends Error {
  */
 export async function* pacedSource(
   source: AsyncIterable<Uint8Array>,
+  receivedSoFar: () => number,
   { minimumRate, periodMs }: PaceSettings,
   cut: (error: TooSlowError) => void,
 ): AsyncGenerator<Uint8Array> {
@@ -26,14 +27,15 @@ export async function* pacedSource(
     return;
   }
   let waitedMs = 0;
-  let received = 0;
+  let seen = receivedSoFar();
   let waitingSince: number | undefined;
   const look = () => {
     const total = waitedMs + (waitingSince === undefined ? 0 : performance.now() - waitingSince);
     if (total < periodMs) return;
-    if (received * 1000 < minimumRate * total) return cut(new TooSlowError('the client sends too slowly'));
+    if ((receivedSoFar() - seen) * 1000 < minimumRate * total)
+      return cut(new TooSlowError('the client sends too slowly'));
     waitedMs = 0;
-    received = 0;
+    seen = receivedSoFar();
     if (waitingSince !== undefined) waitingSince = performance.now();
   };
   const timer = setInterval(look, Math.max(10, periodMs / 6));
@@ -46,7 +48,6 @@ export async function* pacedSource(
       waitedMs += performance.now() - waitingSince;
       waitingSince = undefined;
       if (next.done === true) return;
-      received += next.value.length;
       yield next.value;
     }
   } finally {

@@ -1,10 +1,8 @@
 // The thread of hash-thread.ts: hashes blocks of memory that it shares with the main thread. A message is a list: what to do, which
 // hash it is about, and what it is done with. JavaScript, so that the thread need not load what strips types.
 import { createHash } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 
-/** @type {{ memory: SharedArrayBuffer, blockLength: number }} */
-const { memory, blockLength } = workerData;
 /** @type {Map<number, import('node:crypto').Hash>} */
 const hashes = new Map();
 
@@ -13,10 +11,10 @@ parentPort?.on('message', (/** @type {readonly [string, number, ...unknown[]]} *
   if (name === 'begin') hashes.set(id, createHash(String(details[0])));
   else if (name === 'forget') hashes.delete(id);
   else if (name === 'copy' && hash !== undefined) hashes.set(Number(details[0]), hash.copy());
-  else if (name === 'digest') parentPort?.postMessage(['digest', id, hash?.copy().digest('hex')]);
+  else if (name === 'digest') parentPort?.postMessage(hash?.copy().digest('hex'));
   else if (name === 'update') {
-    const [block, length] = details.map(Number);
-    hash?.update(new Uint8Array(memory, (block ?? 0) * blockLength, length));
-    parentPort?.postMessage(['free', block]);
+    const [memory, length] = details;
+    if (memory instanceof SharedArrayBuffer) hash?.update(new Uint8Array(memory, 0, Number(length)));
+    parentPort?.postMessage(undefined);
   }
 });

@@ -22,6 +22,7 @@ export function receive(
   let broken: unknown;
   async function* content(): AsyncGenerator<Uint8Array> {
     let received = 0;
+    let hashing: Promise<void> | undefined;
     const chunks = body[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -33,12 +34,14 @@ export function receive(
         if (next.done === true) break;
         received += next.value.length;
         if (length !== undefined && received > length) throw new RegistryError('chunkSizeMismatch');
-        const hashing = running?.update(next.value);
-        if (hashing !== undefined) await hashing;
+        // The next piece may come into the memory of this one: it is hashed while it is stored, and both have ended then.
+        hashing = running?.update(next.value);
         yield next.value;
+        await hashing;
       }
       if (length !== undefined && received !== length) throw new RegistryError('chunkSizeMismatch');
     } finally {
+      await hashing;
       await chunks.return?.();
     }
   }

@@ -142,7 +142,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
     const { content } = await driver.openStaged(session.write);
     let copy = aimAt(digest, newSession(session.repository));
     try {
-      copy = (await bytes.extend(copy, { body: keeping(content) }, algorithmOf(digest))).session;
+      copy = (await bytes.extend(copy, { body: content }, algorithmOf(digest))).session;
       await close(copy, digest);
       await driver.abort(session.write);
     } catch (error) {
@@ -227,11 +227,6 @@ async function* whileHeld(
     if (!isClaimed && left < 0) await claim();
     yield chunk;
   }
-}
-
-/** Chunks whose memory is not used again: a reader's are valid until the next one, a writer's for as long as it wants. */
-async function* keeping(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of content) yield Uint8Array.from(chunk);
 }
 
 /** Whether bytes that were written may still become others. What a detail names never does. */

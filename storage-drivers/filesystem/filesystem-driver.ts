@@ -60,7 +60,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const writes = createAtomicWrites({ disk, syncs, workspace, directories });
   const staged = createStagedObjects({
     pathOf,
-    files: createStagedFiles({ disk, syncs, pool, directories, writes }),
+    files: createStagedFiles({ disk, syncs, directories, writes }),
     writes,
   });
   const remove = createDeletion(disk, workspace, directories);

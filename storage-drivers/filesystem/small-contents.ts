@@ -19,14 +19,20 @@ export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> 
   const source = content[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  while (length < SMALL_LENGTH && chunks.length < SMALL_CHUNKS) {
+  for (;;) {
     const { done, value } = await source.next();
     if (done === true)
       return { whole: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length) };
-    chunks.push(value);
     length += value.length;
+    if (length >= SMALL_LENGTH || chunks.length === SMALL_CHUNKS) {
+      return {
+        rest: chained([...chunks, value], source),
+        giveUp: async () => void (await source.return?.()),
+      };
+    }
+    // Its own memory is used again when the next one is asked for.
+    chunks.push(new Uint8Array(value));
   }
-  return { rest: chained(chunks, source), giveUp: async () => void (await source.return?.()) };
 }
 
 async function* chained(chunks: Uint8Array[], source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

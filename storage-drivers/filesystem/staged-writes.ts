@@ -4,11 +4,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
-import { createBatchWriter } from './batches.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { isAbsence, missing, orMissing } from './errors.ts';
+import { createFileWriter } from './file-writer.ts';
 import { headOf } from './small-contents.ts';
 import type { Syncs } from './syncs.ts';
 
@@ -26,7 +25,6 @@ export interface StagedFiles {
 export interface StagedFilesDependencies {
   readonly disk: DiskThread;
   readonly syncs: Syncs;
-  readonly pool: BufferPool;
   readonly directories: DurableDirectories;
   readonly writes: AtomicWrites;
 }
@@ -34,11 +32,10 @@ export interface StagedFilesDependencies {
 export function createStagedFiles({
   disk,
   syncs,
-  pool,
   directories,
   writes,
 }: StagedFilesDependencies): StagedFiles {
-  const writeInBatches = createBatchWriter(pool, syncs);
+  const writeFrom = createFileWriter(syncs);
 
   return {
     async append(path, size, content) {
@@ -111,7 +108,7 @@ export function createStagedFiles({
     const handle = await openForAppend(path, size);
     try {
       await cutBack(handle, size);
-      const end = await writeInBatches(handle, size, content);
+      const end = await writeFrom(handle, size, content);
       // The directory is settled with the first bytes: the ones that follow find the file in it.
       await allEnded(
         syncs.data(handle.fd),

@@ -61,7 +61,7 @@ export function createMemoryDriver(): StorageDriver {
       const slot = staged.get(write.key) ?? { content: NO_BYTES };
       staged.set(write.key, slot);
       const chunks: Uint8Array[] = [start];
-      for await (const chunk of content) chunks.push(chunk);
+      for await (const chunk of content) chunks.push(new Uint8Array(chunk));
       // A slot that was deleted while the content arrived is not brought back: the deletion came last.
       slot.content = Buffer.concat(chunks);
       return { key: write.key, size: slot.content.length };

@@ -96,7 +96,8 @@ function createFilling(wanted: number, memory: PartMemory): Filling {
     add(chunk) {
       const taken = chunk.subarray(0, wanted - length);
       if (part === undefined && length + taken.length <= FEW) {
-        few.push(taken);
+        // Valid until the next one is asked for.
+        few.push(new Uint8Array(taken));
       } else {
         part ??= startWith(few, memory.borrow(wanted));
         few = [];

@@ -48,6 +48,17 @@ export const stagedCases: readonly Case[] = [
   ...casesFor(', also when the write may hold bytes itself', () => newStagedWrite(STAGED, undefined, 65_536)),
 ];
 
+/** All chunks are in the same memory, one after the other, and threads share it. */
+async function* reusingOneMemory(content: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
+  const memory = new Uint8Array(new SharedArrayBuffer(length));
+  for (let start = 0; start < content.length; start += length) {
+    const chunk = content.subarray(start, start + length);
+    memory.set(chunk);
+    yield memory.subarray(0, chunk.length);
+    memory.fill(255);
+  }
+}
+
 function casesFor(suffix: string, begin: () => StagedWrite): readonly Case[] {
   return cases(begin)
     .filter(({ title }) => suffix === '' || !ABOUT_KEPT_BYTES.has(title))
@@ -56,6 +67,21 @@ function casesFor(suffix: string, begin: () => StagedWrite): readonly Case[] {
 
 function cases(begin: () => StagedWrite): readonly Case[] {
   return [
+    {
+      title: 'a chunk is looked at no more when the next one is asked for',
+      async run(driver) {
+        for (const [index, length] of [1000, 50_000, 300_000].entries()) {
+          const content = pattern(3 * length + 7);
+          const write = await driver.append(
+            { ...begin(), key: `reused/${index}` },
+            reusingOneMemory(content, length),
+          );
+          assert.equal(write.size, content.length);
+          await driver.commit(write, `blobs/reused-${index}`);
+          assert.ok(equalBytes(await gather(await driver.openRead(`blobs/reused-${index}`)), content));
+        }
+      },
+    },
     {
       title: 'pieces of many lengths add up to the object',
       async run(driver) {

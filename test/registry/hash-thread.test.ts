@@ -10,12 +10,14 @@ import { algorithms } from '../support/content.ts';
 const MIB = 1024 * 1024;
 const content = Buffer.alloc(3 * MIB + 17, 'some content that goes on and on ');
 
+/** Shared memory, as large contents come in; it is used again as soon as it may be. */
 async function feed(digest: RunningDigest, bytes: Uint8Array, step: number): Promise<void> {
-  // As those who pass chunks on do: their memory is used again as soon as they have been taken.
   for (let start = 0; start < bytes.length; start += step) {
-    const chunk = Uint8Array.from(bytes.subarray(start, start + step));
-    await digest.update(chunk);
-    chunk.fill(0);
+    const piece = bytes.subarray(start, start + step);
+    const block = new Uint8Array(new SharedArrayBuffer(step)).subarray(0, piece.length);
+    block.set(piece);
+    await digest.update(block);
+    block.fill(0);
   }
 }
 
@@ -45,7 +47,7 @@ for (const algorithm of algorithms) {
   });
 }
 
-test('many at once share little memory, and those that stand still keep nobody waiting', async () => {
+test('many at once keep nobody waiting that stands still', async () => {
   const thread = createHashThread();
   const still = Array.from({ length: 40 }, () => createRunningDigest('sha256', thread));
   for (const digest of still) await feed(digest, content.subarray(0, MIB + 5), 64 * 1024);
@@ -56,10 +58,22 @@ test('many at once share little memory, and those that stand still keep nobody w
     assert.equal(await digest.digest(), digestOf(content.subarray(0, MIB + 5), 'sha256'));
 });
 
+test('memory that threads share and memory that they do not make one content, whichever comes first', async () => {
+  const thread = createHashThread();
+  for (const first of ['shared', 'own']) {
+    const digest = createRunningDigest('sha256', thread);
+    if (first === 'shared') await feed(digest, content.subarray(0, MIB), 64 * 1024);
+    else await digest.update(content.subarray(0, MIB));
+    await digest.update(content.subarray(MIB, MIB + 17));
+    await feed(digest, content.subarray(MIB + 17), 64 * 1024);
+    assert.equal(await digest.digest(), digestOf(content, 'sha256'), `${first} first`);
+  }
+});
+
 test('what a thread knew that has ended is lost, and never a wrong digest', async () => {
   const started: Worker[] = [];
-  const thread = createHashThread((workerData) => {
-    const worker = new Worker(new URL('../../src/registry/hash-worker.js', import.meta.url), { workerData });
+  const thread = createHashThread(() => {
+    const worker = new Worker(new URL('../../src/registry/hash-worker.js', import.meta.url));
     started.push(worker);
     return worker;
   });

@@ -3,6 +3,7 @@ import type { Blobs } from '../../registry/blobs.ts';
 import { type Digest, isDigest, parseAlgorithm, parseDigest } from '../../registry/digest.ts';
 import { isRefusal } from '../../registry/errors.ts';
 import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
+import type { SharedBlocks } from '../../registry/shared-blocks.ts';
 import { type Chunk, UploadRefusal, type UploadStatus } from '../../registry/upload-chunks.ts';
 import type { Uploads } from '../../registry/uploads.ts';
 import { type Handler, parameter, type RequestContext } from '../context.ts';
@@ -28,13 +29,15 @@ export interface UploadHandlersDependencies {
   readonly blobs: Pick<Blobs, 'mount' | 'find'>;
   readonly locations: Locations;
   readonly pace: PaceSettings;
+  /** What bodies are received into. */
+  readonly blocks: SharedBlocks;
   readonly quota: UploadQuota;
   /** Absent: nobody wants to know. */
   readonly report?: Report | undefined;
 }
 
 export function createUploadHandlers(dependencies: UploadHandlersDependencies): UploadHandlers {
-  const { uploads, blobs, locations, pace, quota, report } = dependencies;
+  const { uploads, blobs, locations, pace, blocks, quota, report } = dependencies;
 
   function replyCreated(ctx: RequestContext, repository: RepositoryName, digest: Digest): void {
     ctx.set('Location', locations.blob(repository, digest));
@@ -74,7 +77,8 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
 
   function chunkOf(ctx: RequestContext): Chunk {
     const range = readContentRange(ctx.get('Content-Range'));
-    return { body: bodyOf(ctx, pace), ...(range && { range }) };
+    const announced = typeof range === 'object' ? range.end - range.start + 1 : undefined;
+    return { body: bodyOf(ctx, pace, blocks, announced), ...(range && { range }) };
   }
 
   /** Whatever stands against a mount, the client can upload instead; so it is never an error (end-11). */
