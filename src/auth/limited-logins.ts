@@ -2,6 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import { atMost } from '../registry/at-most.ts';
 import { RegistryError } from '../registry/errors.ts';
 import { describeCaller, printable } from './audit.ts';
 import type { LoginAttempts } from './login-attempts.ts';
@@ -31,7 +32,7 @@ const MOST_TOLD = 10_000;
 
 export function createLimitedLogins(dependencies: LimitedLoginsDependencies): LimitedLogins {
   const { verify, attempts, audit, onLogin, key = randomBytes(32) } = dependencies;
-  const told = new LRUCache<string, true>({ max: MOST_TOLD, ttl: TOLD_AGAIN_MS });
+  const told = new LRUCache<string, true>({ ...atMost(MOST_TOLD), ttl: TOLD_AGAIN_MS });
 
   function markOf(secret: string): string {
     return createHmac('sha256', key).update(secret).digest('base64');

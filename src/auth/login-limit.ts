@@ -2,6 +2,7 @@
 // lock anybody out.
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../registry/at-most.ts';
 import { networkOf } from './network.ts';
 
 /** Addresses are those of clients as the server knows them; empty for a client without one, and all of these are one client. */
@@ -48,7 +49,7 @@ export function createLoginLimit({
 }: LoginLimitSettings = {}): LoginLimit {
   const addresses = createLedger(perAddress, MAX_ADDRESSES);
   const pairs = createLedger(perNameAndAddress, MAX_PAIRS);
-  const knownSince = new LRUCache<string, number>({ max: MAX_PAIRS });
+  const knownSince = new LRUCache<string, number>(atMost(MAX_PAIRS));
 
   return {
     check(name, address) {
@@ -84,7 +85,7 @@ interface Ledger {
 
 /** Keeps one number for each key: when its last failure will be forgiven. Keys that have been quiet for longest make room. */
 function createLedger({ atOnce, forgivenAfter }: Allowance, max: number): Ledger {
-  const clearAt = new LRUCache<string, number>({ max });
+  const clearAt = new LRUCache<string, number>(atMost(max));
   const intervalMs = forgivenAfter * 1000;
   // With this much to be forgiven one more may be tried.
   const toleratedMs = (atOnce - 1) * intervalMs;

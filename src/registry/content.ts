@@ -13,6 +13,7 @@ import type {
   StorageDriver,
 } from '../../storage-drivers/driver.ts';
 import { isKeyNotFound } from '../../storage-drivers/errors.ts';
+import { atMost } from './at-most.ts';
 import { type Algorithm, algorithmOf, createDigester, type Digest, digestOf } from './digest.ts';
 import { blobData, blobVerdict } from './layout.ts';
 
@@ -68,7 +69,7 @@ const REMEMBERED_UP_TO = 64 * 1024;
 export function createContent(driver: StorageDriver, { asked, failed }: ContentCounters = {}): Content {
   /** The version of the object that was found whole or wrong. Another version is looked at anew. */
   const verdicts = new LRUCache<Digest, { readonly version: string; readonly whole: boolean }>({
-    max: REMEMBERED,
+    ...atMost(REMEMBERED),
   });
   const examinations = new Map<string, Promise<boolean>>();
   /**

@@ -10,6 +10,7 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { StillThere, StorageDriver } from '../../storage-drivers/driver.ts';
+import { atMost } from './at-most.ts';
 import { orAbsent } from './content.ts';
 import { type Digest, hexOf } from './digest.ts';
 import * as layout from './layout.ts';
@@ -39,10 +40,10 @@ const WRITTEN_AT_ONCE = 16;
 
 export function createTagNotes(driver: StorageDriver): TagNotes {
   const marks = new LRUCache<RepositoryName, { readonly mark: string | undefined; stillThere: StillThere }>({
-    max: REMEMBERED,
+    ...atMost(REMEMBERED),
   });
   /** The marks since which this process has looked at every tag. */
-  const believed = new LRUCache<RepositoryName, string>({ max: REMEMBERED });
+  const believed = new LRUCache<RepositoryName, string>(atMost(REMEMBERED));
 
   async function readText(key: string): Promise<string | undefined> {
     const content = await orAbsent(driver.read(key));

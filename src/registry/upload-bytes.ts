@@ -1,6 +1,7 @@
 // The bytes of an upload, and their digest: computed while they pass, and otherwise from the store.
 import { LRUCache } from 'lru-cache';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { atMost } from './at-most.ts';
 import { hashOf } from './content.ts';
 import { type Algorithm, algorithmOf, createDigester, type Digest } from './digest.ts';
 import { isRefusal, RegistryError } from './errors.ts';
@@ -33,7 +34,7 @@ const LIVE_DIGESTS = 10_000;
 
 export function createUploadBytes(driver: StorageDriver, thread = createHashThread()): UploadBytes {
   const digests = new LRUCache<SessionId, { readonly size: number; readonly running: RunningDigest }>({
-    max: LIVE_DIGESTS,
+    ...atMost(LIVE_DIGESTS),
     dispose: ({ running }) => running.forget(),
   });
 

@@ -9,6 +9,7 @@
 import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import { atMost } from '../registry/at-most.ts';
 import { orAbsent } from '../registry/content.ts';
 import { upload, uploadData, uploadStartedAt, uploadState } from '../registry/layout.ts';
 import type { RepositoryName } from '../registry/name.ts';
@@ -49,7 +50,7 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
 
   /** Starts that are being written down. */
   const starting = new Map<SessionId, Promise<void>>();
-  const seen = new LRUCache<SessionId, Seen>({ max: MOST_SEEN });
+  const seen = new LRUCache<SessionId, Seen>(atMost(MOST_SEEN));
 
   async function writeDown(session: UploadSession, bytes: 'none' | 'coming' = 'none'): Promise<void> {
     await writeStartedAt(driver, session, bytes);

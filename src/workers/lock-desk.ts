@@ -9,6 +9,7 @@
 // Nobody loses a lock but by its end: what a process held goes to others when the process is gone, and no sooner.
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { atMost } from '../registry/at-most.ts';
 import { createLocks, type Lease, type Locks } from '../registry/locks.ts';
 import { isSessionId, type SessionId } from '../registry/sessions.ts';
 import type { Channel } from './channel.ts';
@@ -42,8 +43,8 @@ export function createLockDesk(): LockDesk {
   const table = createLocks();
   /** Of one upload, one move at a time. */
   const moves = createLocks();
-  const homes = new LRUCache<SessionId, Channel>({ max: MOST_HOMES });
-  const begun = new LRUCache<SessionId, Begun>({ max: MOST_BEGUN });
+  const homes = new LRUCache<SessionId, Channel>(atMost(MOST_HOMES));
+  const begun = new LRUCache<SessionId, Begun>(atMost(MOST_BEGUN));
   const served = new Set<Channel>();
 
   /** Those that may be the home of the upload; the one that asks is not asked. */

@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { UploadQuota } from '../http/upload-quota.ts';
+import { atMost } from '../registry/at-most.ts';
 import { RegistryError } from '../registry/errors.ts';
 import { isRepositoryName, type RepositoryName } from '../registry/name.ts';
 import { isSessionId } from '../registry/sessions.ts';
@@ -67,7 +68,7 @@ export function serveQuota(channel: Channel, quota: UploadQuota): { gone(): void
 
 export function createSharedQuota(channel: Channel): UploadQuota {
   let tickets = 0;
-  const wentOn = new LRUCache<string, true>({ max: MOST_TOLD, ttl: TOLD_AGAIN_MS });
+  const wentOn = new LRUCache<string, true>({ ...atMost(MOST_TOLD), ttl: TOLD_AGAIN_MS });
   // Ids that nobody was given are not worth a message.
   const tell = (subject: string, repository: RepositoryName, id: string) => {
     if (isSessionId(id)) channel.tell(subject, { repository, id });

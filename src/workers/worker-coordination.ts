@@ -7,6 +7,7 @@ import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { atMost } from '../registry/at-most.ts';
 import { RegistryError } from '../registry/errors.ts';
 import { uploadData } from '../registry/layout.ts';
 import { createLocks, type Lease, type Locks } from '../registry/locks.ts';
@@ -33,12 +34,12 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
   /** Among the requests of this process. */
   const local = createLocks();
   const home = new LRUCache<SessionId, true>({
-    max: MOST_AT_HOME,
+    ...atMost(MOST_AT_HOME),
     // It may not hold what nobody can take from it.
     dispose: (_, id, reason) => void (reason === 'evict' && writeDown(id).catch(() => undefined)),
   });
   /** Of uploads that came home here, how they were begun. If that is in the store, or they have bytes, the store knows better. */
-  const inherited = new LRUCache<SessionId, Inherited>({ max: MOST_AT_HOME });
+  const inherited = new LRUCache<SessionId, Inherited>(atMost(MOST_AT_HOME));
   const moving = new Map<SessionId, PromiseWithResolvers<void>>();
   let tickets = 0;
 

@@ -1,6 +1,7 @@
 // Which logins were seen to be right a moment ago: fifty requests of one pull, one after the other or all at once, cost one hash.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../registry/at-most.ts';
 
 export interface RememberedLogins {
   /**
@@ -21,7 +22,7 @@ const MOST_REMEMBERED = 10_000;
 export function createRememberedLogins(now: () => Date): RememberedLogins {
   // Nothing is kept of a secret that could be tried against outside of this process.
   const key = randomBytes(32);
-  const provedAt = new LRUCache<string, number>({ max: MOST_REMEMBERED });
+  const provedAt = new LRUCache<string, number>(atMost(MOST_REMEMBERED));
   const underWay = new Map<string, Promise<boolean>>();
 
   return {

@@ -1,5 +1,6 @@
 // Robots: accounts of programs. What a robot may do is bounded by its limits, and its secret is shown once.
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../registry/at-most.ts';
 import { RegistryError } from '../../registry/errors.ts';
 import type { Limit } from '../caller.ts';
 import { parseRepositoryPattern } from '../policy/patterns.ts';
@@ -59,7 +60,7 @@ const MOST_LIMITS = 64;
 /** @param notesUse whether the store may be written to by a login */
 export function createRobots(stores: AccountStores, now: () => Date, notesUse: boolean): Robots {
   const { robots, robotUse } = stores;
-  const notedAt = new LRUCache<string, number>({ max: MOST_NOTED });
+  const notedAt = new LRUCache<string, number>(atMost(MOST_NOTED));
 
   async function update(name: string, change: (robot: RobotRecord) => RobotRecord): Promise<Robot> {
     return stores.exclusively(async (confirm) => {

@@ -2,6 +2,7 @@
 // costs one hash.
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../registry/at-most.ts';
 import type { BcryptHash } from './bcrypt-hash.ts';
 import type { BcryptPool } from './bcrypt-pool.ts';
 
@@ -17,7 +18,7 @@ const MAX_REMEMBERED = 10_000;
 export function createProofs(bcrypt: Pick<BcryptPool, 'verify'>, now: () => Date): Proofs {
   // Nothing of a password is kept that could be tried against outside of this process.
   const key = randomBytes(32);
-  const provedAt = new LRUCache<string, number>({ max: MAX_REMEMBERED });
+  const provedAt = new LRUCache<string, number>(atMost(MAX_REMEMBERED));
   const underWay = new Map<string, Promise<boolean>>();
 
   return {

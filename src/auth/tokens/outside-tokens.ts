@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import { atMost } from '../../registry/at-most.ts';
 import type { Caller } from '../caller.ts';
 import type { Permit } from '../permit.ts';
 import { commonActions, parseAccess, permitOfAccess } from './access.ts';
@@ -42,7 +43,7 @@ export async function createOutsideTokens(
     string,
     { readonly permit: Permit; readonly from: number; readonly until: number }
   >({
-    max: MOST_REMEMBERED,
+    ...atMost(MOST_REMEMBERED),
   });
 
   return {

@@ -4,6 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import jsonwebtoken from 'jsonwebtoken';
 import { LRUCache } from 'lru-cache';
 import type { StorageDriver } from '../../../storage-drivers/driver.ts';
+import { atMost } from '../../registry/at-most.ts';
 import { RegistryError } from '../../registry/errors.ts';
 import { isRepositoryName, type RepositoryName } from '../../registry/name.ts';
 import { ACTIONS, type Action, type Caller } from '../caller.ts';
@@ -97,7 +98,7 @@ export function createTokenService(dependencies: TokenServiceDependencies): Toke
   const tokenLife = Math.floor(dependencies.tokenLife);
   const { readOnly = false, now = () => new Date() } = dependencies;
   const refreshTokens = createRefreshTokens(driver, refreshLife, now, !readOnly);
-  const remembered = new LRUCache<string, Remembered>({ max: MOST_REMEMBERED });
+  const remembered = new LRUCache<string, Remembered>(atMost(MOST_REMEMBERED));
 
   async function recall(mark: string): Promise<Permit | undefined> {
     const known = remembered.get(mark);
