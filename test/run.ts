@@ -24,6 +24,9 @@ const ONE_AT_A_TIME = [
   'test/bench/',
 ];
 
+/** Files that are named at the end, so that it is seen where the time goes. */
+const SLOWEST_FILES = 10;
+
 /** Only for what hangs; no test is expected to come near it. */
 const HANGING_FILE_MS = 900_000;
 
@@ -31,6 +34,7 @@ interface Tally {
   passed: number;
   failed: number;
   skipped: string[];
+  readonly files: { readonly name: string; readonly seconds: number }[];
 }
 
 type Reporter = InstanceType<typeof spec>;
@@ -59,7 +63,11 @@ async function main(): Promise<number> {
     ...(values['test-skip-pattern'] && { testSkipPatterns: values['test-skip-pattern'] }),
     ...(values['test-only'] && { only: true }),
   };
-  const { passed, failed, skipped } = await inTemporaryRoot(() => runAll(files, filters));
+  const { passed, failed, skipped, files: ran } = await inTemporaryRoot(() => runAll(files, filters));
+  const slowest = ran.sort((one, other) => other.seconds - one.seconds).slice(0, SLOWEST_FILES);
+  console.log(
+    `longest:\n${slowest.map(({ name, seconds }) => `  ${seconds.toFixed(1)} s ${name}`).join('\n')}`,
+  );
   if (skipped.length > 0) console.log(`skipped:\n${skipped.map((line) => `  ${line}`).join('\n')}`);
   console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
   return failed === 0 ? 0 : 1;
@@ -69,7 +77,7 @@ async function runAll(files: readonly string[], filters: Filters): Promise<Tally
   const isSerial = (file: string) => ONE_AT_A_TIME.some((folder) => file.startsWith(join(root, folder)));
   const reporter = new spec();
   reporter.pipe(process.stdout, { end: false });
-  const tally: Tally = { passed: 0, failed: 0, skipped: [] };
+  const tally: Tally = { passed: 0, failed: 0, skipped: [], files: [] };
   const parallel = files.filter((file) => !isSerial(file));
   await runFiles(parallel, Math.max(2, availableParallelism()), filters, reporter, tally);
   await runFiles(files.filter(isSerial), 1, filters, reporter, tally);
@@ -88,7 +96,10 @@ async function runFiles(
 ): Promise<void> {
   if (files.length === 0) return;
   for await (const event of run({ files, concurrency, timeout: HANGING_FILE_MS, ...filters })) {
-    if (event.type === 'test:summary' && event.data.file === undefined) {
+    if (event.type === 'test:summary' && event.data.file !== undefined) {
+      const { file, duration_ms: milliseconds } = event.data;
+      tally.files.push({ name: relative(root, file), seconds: milliseconds / 1000 });
+    } else if (event.type === 'test:summary') {
       const { counts, success } = event.data;
       tally.passed += counts.passed;
       const failed = counts.tests - counts.passed - counts.skipped - counts.todo;
@@ -127,6 +138,8 @@ async function inTemporaryRoot<Result>(work: () => Promise<Result>): Promise<Res
   // Some tests run a server as another user.
   await chmod(directory, 0o755);
   process.env['TMPDIR'] = directory;
+  // What one file had compiled, the next ones and the servers that they start need not.
+  process.env['NODE_COMPILE_CACHE'] = join(directory, 'compiled');
   const cleanUp = async () => {
     await endProcessesOf(directory);
     await removeWithMounts(directory);
