@@ -6,6 +6,8 @@ import { type Block, isShared, type SharedBlocks } from '../registry/shared-bloc
 
 /** A body up to this length, in bytes, is one piece, in memory of its own. */
 const SMALL_LENGTH = 64 * 1024;
+/** In more chunks than these it is as good as large: each of them takes memory beside its bytes. */
+const SMALL_CHUNKS = 64;
 /** Full blocks that may wait while somebody looks at the one before. With more of them, what comes last is out of the processor's cache. */
 const MOST_WAITING = 1;
 
@@ -47,9 +49,19 @@ export function gatherBody(
   request.on('data', take);
 
   function take(chunk: Uint8Array): void {
+    try {
+      add(chunk);
+    } catch (error) {
+      // There is no memory left. Thrown from here it would end the process.
+      request.pause();
+      stop({ error });
+    }
+  }
+
+  function add(chunk: Uint8Array): void {
     onBytes(chunk.length);
     received += chunk.length;
-    if (small !== undefined && received <= SMALL_LENGTH) small.push(chunk);
+    if (small !== undefined && received <= SMALL_LENGTH && small.length < SMALL_CHUNKS) small.push(chunk);
     else {
       for (const earlier of small ?? []) copy(earlier);
       small = undefined;
@@ -98,7 +110,7 @@ export function gatherBody(
     async next() {
       giveBack(shown);
       shown = undefined;
-      if (ready.length === 0 && outcome === undefined) {
+      while (ready.length === 0 && outcome === undefined) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

@@ -90,6 +90,31 @@ test('a small body is one piece of its own memory, and an empty one is none', as
   }
 });
 
+test('a body in very many chunks is gathered, however small it is', async () => {
+  const stream = new PassThrough();
+  const sent = send(stream, content.subarray(0, 1000), 1).then(() => stream.end());
+  const pieces: Uint8Array[] = [];
+  for await (const piece of gatherBody(stream, createSharedBlocks(), { onBytes })) {
+    assert.ok(isShared(piece));
+    pieces.push(new Uint8Array(piece));
+  }
+  await sent;
+  assert.ok(Buffer.concat(pieces).equals(content.subarray(0, 1000)));
+});
+
+test('memory that cannot be had ends the body, and nothing else', async () => {
+  const stream = new PassThrough();
+  const outOfMemory = new RangeError('Array buffer allocation failed');
+  const blocks: SharedBlocks = {
+    borrow() {
+      throw outOfMemory;
+    },
+    giveBack: () => assert.fail('nothing was lent'),
+  };
+  void send(stream, content, 100 * KIB);
+  await assert.rejects(piecesOf(gatherBody(stream, blocks, { onBytes })), outOfMemory);
+});
+
 test('what came of a body that breaks off is handed on before the error', async () => {
   for (const size of [10, 3 * MIB + 17]) {
     const stream = new PassThrough();
