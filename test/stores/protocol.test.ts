@@ -19,11 +19,17 @@ test('the protocol tests pass on S3', { skip: whyNoS3Store() }, async (context) 
   await runProtocolTests(context, JSON.stringify(settingsFor(store, { bucket: await store.createBucket() })));
 });
 
+/** What is about connections, or about who may do what, asks nothing of a store that depends on its kind. */
+const OF_NO_STORE =
+  /^test\/http\/(?:tls|access-(?:bodies|matrix|readonly|tokens|walls)|admin-openapi|gathered-body|transfer-pace|range-header)/;
+
 async function runProtocolTests(context: TestContext, store: string): Promise<void> {
   // Its tests look at what a reset left in the instant it came, which a store of any speed cannot promise.
   const timed = 'test/http/broken-connections.test.ts';
   const files: string[] = [];
-  for await (const file of glob('test/http/*.test.ts', { cwd: root })) if (file !== timed) files.push(file);
+  for await (const file of glob('test/http/*.test.ts', { cwd: root })) {
+    if (file !== timed && !OF_NO_STORE.test(file)) files.push(file);
+  }
   const environment = { ...process.env, [STORE_VARIABLE]: store };
   // Otherwise the child would report to this runner in its own format.
   Reflect.deleteProperty(environment, 'NODE_TEST_CONTEXT');
