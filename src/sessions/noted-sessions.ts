@@ -29,7 +29,7 @@ export function createNotedSessions(driver: StorageDriver, holds: number): Sessi
     holds,
     recall: (id) => known.get(id)?.session,
     find: (repository, id) => loadSession(driver, repository, id),
-    claim: () => undefined,
+    claim: () => false,
 
     async save(session, isBegun) {
       const { id, repository } = session;

@@ -13,8 +13,8 @@ export interface SessionPlace {
   /** What is remembered here without asking the store, of whichever repository. */
   recall(id: SessionId): UploadSession | undefined;
   find(repository: RepositoryName, id: SessionId): Promise<UploadSession | undefined>;
-  /** Bytes are about to come to the store. The promise is that of what is written down now, if anything is; it may fail. */
-  claim(session: UploadSession, isBegun: boolean): Promise<void> | undefined;
+  /** Bytes are about to come to the store. Whether something is written down of the session now; `save` waits for it. */
+  claim(session: UploadSession, isBegun: boolean): boolean;
   /** Resolves to whether the session is here now: one without a byte need not be. */
   save(session: UploadSession, isBegun: boolean): Promise<boolean>;
   remove(session: Pick<UploadSession, 'repository' | 'id'>): Promise<void>;

@@ -39,12 +39,11 @@ export function createShownSessions(
   const starting = new Map<SessionId, Promise<void>>();
   const seen = new LRUCache<SessionId, Seen>(atMost(MOST_SEEN));
 
-  function start(session: UploadSession): Promise<void> {
+  function start(session: UploadSession): void {
     const started = writeStartedAt(driver, session, 'coming');
     // Whoever waits for it next sees the error; until then it must not count as unhandled.
     started.catch(() => undefined);
     starting.set(session.id, started);
-    return started;
   }
 
   async function finishStart(id: SessionId): Promise<void> {
@@ -112,7 +111,8 @@ export function createShownSessions(
       // promised before `save`, so they may come to the disk at the same time.
       const { size, detail } = session.write;
       const isInPlace = size > 0 && detail === undefined && !isBegun;
-      return isInPlace ? undefined : (starting.get(session.id) ?? start(session));
+      if (!isInPlace && !starting.has(session.id)) start(session);
+      return !isInPlace;
     },
 
     async save(session, isBegun) {
@@ -124,7 +124,7 @@ export function createShownSessions(
       const hasNoStart = !starting.has(id) && (isBegun || journal?.find(id) !== undefined);
       if (hasNoStart && write.size === 0) return false;
       // Fewer bytes than could have been held, in too many pieces.
-      if (hasNoStart) void start(session);
+      if (hasNoStart) start(session);
       await saveInPlace(session);
       // Or a crash would bring the fewer bytes back.
       await journal?.end(id);

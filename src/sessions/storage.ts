@@ -28,6 +28,8 @@ const WRITTEN_AT_ONCE = 16;
 
 export function createStorageSessions(driver: StorageDriver, journal?: SessionJournal): StorageSessions {
   const begun = new Map<SessionId, UploadSession>();
+  /** Those of them whose first bytes are coming to the store, which shows of them what it likes until they are saved. */
+  const coming = new Map<SessionId, UploadSession>();
   const place = driver.stagesInPlace
     ? createShownSessions(driver, MOST_HELD, journal)
     : createNotedSessions(driver, MOST_HELD);
@@ -35,6 +37,15 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
   async function writeDown(session: UploadSession): Promise<void> {
     await writeStartedAt(driver, session, 'none');
     begun.delete(session.id);
+  }
+
+  function isBegun(id: SessionId): boolean {
+    return begun.has(id) || coming.has(id);
+  }
+
+  function forget(id: SessionId): void {
+    begun.delete(id);
+    coming.delete(id);
   }
 
   return {
@@ -50,24 +61,30 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
 
     async find(repository, id) {
       const session = begun.get(id) ?? place.recall(id);
-      return session?.repository === repository ? session : place.find(repository, id);
+      if (session?.repository === repository) return session;
+      const first = coming.get(id);
+      const found = await place.find(repository, id);
+      return found ?? (first?.repository === repository ? first : undefined);
     },
 
     async claim(session) {
       const { id } = session;
-      place.claim(session, begun.has(id))?.then(
-        () => begun.delete(id),
-        () => undefined,
-      );
+      const first = begun.get(id);
+      if (!place.claim(session, isBegun(id)) || first === undefined) return;
+      // Whose save failed stays until there are many.
+      const [oldest] = coming.keys();
+      if (oldest !== undefined && coming.size >= MOST_BEGUN) coming.delete(oldest);
+      coming.set(id, first);
+      begun.delete(id);
     },
 
     async save(session) {
       const { id } = session;
-      if (await place.save(session, begun.has(id))) begun.delete(id);
+      if (await place.save(session, isBegun(id))) forget(id);
     },
 
     async remove(session) {
-      begun.delete(session.id);
+      forget(session.id);
       await place.remove(session);
     },
 
@@ -80,7 +97,7 @@ export function createStorageSessions(driver: StorageDriver, journal?: SessionJo
 
     takeOut(id) {
       const session = begun.get(id);
-      begun.delete(id);
+      forget(id);
       place.forget(id);
       return session;
     },

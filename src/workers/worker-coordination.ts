@@ -170,9 +170,14 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
         channel.tell('begun', describeBeginning(session));
       },
       async find(repository, id) {
-        const begun = home.has(id) ? await findBegun(repository, id) : undefined;
-        const found = begun ?? (await sessions.find(repository, id));
-        return found === undefined && !home.has(id) ? lookElsewhere(repository, id) : found;
+        for (;;) {
+          const isHere = home.has(id);
+          const begun = isHere ? await findBegun(repository, id) : undefined;
+          const found = begun ?? (await sessions.find(repository, id));
+          if (found !== undefined) return found;
+          // It may have moved meanwhile: from where it was not looked for to where it is.
+          if (isHere === home.has(id)) return isHere ? undefined : lookElsewhere(repository, id);
+        }
       },
       async claim(session, held) {
         inherited.delete(session.id);

@@ -1,8 +1,11 @@
 // Sessions in the store itself, and those that the `registry` image began there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { orAbsent } from '../../src/registry/content.ts';
 import { upload, uploadData, uploadStartedAt, uploadState } from '../../src/registry/layout.ts';
 import { createLocks } from '../../src/registry/locks.ts';
+import { parseRepositoryName } from '../../src/registry/name.ts';
 import { createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { parseStartedAt } from '../../src/sessions/session-record.ts';
 import { createStorageSessions } from '../../src/sessions/storage.ts';
@@ -50,6 +53,23 @@ test('a session whose bytes became a blob before a crash is unknown, and not one
   await driver.commit({ key, size: 5 }, 'somewhere/else');
   const { http: next } = await openRegistry(t, { driver });
   await next.get(location).expect(404);
+});
+
+test('a session whose first bytes are on their way is found, and counts those that the store shows', async () => {
+  const driver = { ...createMemoryDriver(), stagesInPlace: true as const };
+  const session = newSession();
+  const sessions = createStorageSessions(driver);
+  await sessions.create(session);
+  await createLocks().exclusive(session.id, (lease) => sessions.claim(session, lease));
+  while ((await orAbsent(driver.stat(uploadStartedAt(repository, session.id)))) === undefined) await turn();
+  assert.deepEqual(
+    await sessions.find(repository, session.id),
+    session,
+    'there is a start, and nothing behind it',
+  );
+  assert.equal(await sessions.find(parseRepositoryName('other/app'), session.id), undefined);
+  await driver.write(uploadData(repository, session.id), Buffer.from('01234'));
+  assert.equal((await sessions.find(repository, session.id))?.write.size, 5);
 });
 
 test('a start is read in every form of RFC 3339, and not from what is torn', () => {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { isRefusal } from '../../src/registry/errors.ts';
 import type { Lease, Locks } from '../../src/registry/locks.ts';
 import { parseRepositoryName } from '../../src/registry/name.ts';
+import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { locksSuite, work } from '../registry/locks-suite.ts';
@@ -74,6 +75,33 @@ test('what a worker has goes to the others when it is gone, and what it waited f
   held.end();
   assert.equal(await granted, 'next');
   await lost;
+});
+
+test('an upload that comes home while it is looked for elsewhere is found', async () => {
+  const { addWorker } = openPrimary();
+  const store = { ...createMemoryDriver(), stagesInPlace: true as const };
+  const looked = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  const slow: StorageDriver = {
+    ...store,
+    async stat(key) {
+      looked.resolve();
+      await gate.promise;
+      return store.stat(key);
+    },
+  };
+  const [first, second] = [addWorker(store), addWorker(slow)];
+  const session = newSession();
+  await first.sessions.create(session);
+  const found = second.sessions.find(repository, session.id);
+  await looked.promise;
+  await second.locks.exclusive(session.id, async (lease) => {
+    const here = await second.sessions.find(repository, session.id);
+    assert.ok(here);
+    await second.sessions.claim(here, lease);
+    gate.resolve();
+    assert.equal((await found)?.id, session.id);
+  });
 });
 
 test('who has lost the primary is told so before the next step', async () => {
