@@ -70,12 +70,11 @@ describe('events of replicas', { concurrency: true }, () => {
       skip: store.skip,
     }, async (t) => {
       const scene = await openScene(t, await store.open(t));
-      const { pid } = scene.replicas.service(0);
       await scene.push();
-      process.kill(pid, 'SIGSTOP');
+      const goOn = await scene.replicas.standStill(0);
       const sink = await scene.receive();
       await everythingArrives(scene);
-      process.kill(pid, 'SIGCONT');
+      goOn();
 
       await scene.push();
       await everythingArrives(scene);

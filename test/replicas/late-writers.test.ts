@@ -76,7 +76,7 @@ describe('late writers', { concurrency: true }, () => {
           await beginLate(replicas, grown.subarray(0, 1000), randomBytes(1000)),
           await beginLate(replicas, Buffer.of(), Buffer.of()),
         ];
-        process.kill(replicas.service(0).pid, 'SIGSTOP');
+        const goOn = await replicas.standStill(0);
         try {
           await Promise.all(
             late.map(async ({ location }, index) => {
@@ -93,7 +93,7 @@ describe('late writers', { concurrency: true }, () => {
             }),
           );
         } finally {
-          process.kill(replicas.service(0).pid, 'SIGCONT');
+          goOn();
         }
         for (const { patch } of late) {
           const answer = await patch.end(randomBytes(2 * MIB));

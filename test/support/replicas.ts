@@ -1,7 +1,7 @@
 // Several replicas of the server on one store, with a Redis of their own and nginx in front of them.
 
 import { type Nginx, startNginx } from './nginx.ts';
-import { type Cleaner, inReverse } from './processes.ts';
+import { type Cleaner, childrenOf, inReverse } from './processes.ts';
 import { type RedisServer, startRedisServer } from './redis-server.ts';
 
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
@@ -33,6 +33,8 @@ export interface Replicas {
   kill(replica: number): Promise<void>;
   /** Starts a replica that was killed again, on its port. */
   revive(replica: number): Promise<void>;
+  /** Lets all processes of a replica stand still; gives what lets them go on. */
+  standStill(replica: number): Promise<() => void>;
 }
 
 export const replicaPrograms: readonly Program[] = ['nginx', 'redis-server'];
@@ -77,6 +79,15 @@ export async function startReplicas(cleaner: Cleaner, options: ReplicasOptions):
     at: (replica) => createRegistryClient(serviceOf(replica).url),
     service: serviceOf,
     kill: async (replica) => void (await serviceOf(replica).stop('SIGKILL')),
+    async standStill(replica) {
+      const { pid } = serviceOf(replica);
+      const pids = [pid, ...(await childrenOf(pid))];
+      const signal = (name: NodeJS.Signals) => {
+        for (const each of pids) process.kill(each, name);
+      };
+      signal('SIGSTOP');
+      return () => signal('SIGCONT');
+    },
     async revive(replica) {
       services[replica] = await start(serviceOf(replica).port);
     },
