@@ -19,49 +19,59 @@ export interface HashThread {
   begin(algorithm: Algorithm): ThreadHash;
 }
 
-/** A thread that is not needed for so long ends. */
+/** A thread that nobody needs ends after so many milliseconds. */
 const IDLE_MS = 30_000;
+/** One that knows contents which nothing was added to for so long forgets them, and ends: a slow client may still be sending. */
+const FORGOTTEN_MS = 30 * 60_000;
+
+export interface HashThreadSettings {
+  readonly startWorker?: () => Worker;
+  readonly idleMs?: number;
+}
 
 /** What is being hashed on one thread, from its start to its end. */
 interface Life {
   readonly worker: Worker;
   /** Who waits for an answer: they come in the order in which they were asked for. */
   readonly asked: ((answer: string | undefined) => void)[];
+  /** What it knows. */
+  readonly hashes: Set<number>;
   isOver: boolean;
   idle: NodeJS.Timeout | undefined;
 }
 
 /** The thread starts with the first content, and keeps the process alive only while somebody waits for it. */
-export function createHashThread(startWorker = startHashWorker): HashThread {
+export function createHashThread(settings: HashThreadSettings = {}): HashThread {
+  const { startWorker = startHashWorker, idleMs = IDLE_MS } = settings;
   let current: Life | undefined;
   let ids = 0;
 
   return {
     begin(algorithm) {
       current ??= start();
-      const id = nextId();
-      tell(current, ['begin', id, algorithm]);
-      return hashOn(current, id);
+      ids += 1;
+      tell(current, ['begin', ids, algorithm]);
+      return hashOn(current, ids);
     },
   };
 
-  function nextId(): number {
-    ids += 1;
-    return ids;
-  }
-
   function hashOn(life: Life, id: number): ThreadHash {
+    life.hashes.add(id);
     return {
       async update({ buffer, length }) {
         await ask(life, ['update', id, buffer, length]);
       },
       digest: () => ask(life, ['digest', id]),
       copy() {
-        const copied = nextId();
-        tell(life, ['copy', id, copied]);
-        return hashOn(life, copied);
+        ids += 1;
+        tell(life, ['copy', id, ids]);
+        return hashOn(life, ids);
       },
-      forget: () => tell(life, ['forget', id]),
+      forget() {
+        life.hashes.delete(id);
+        tell(life, ['forget', id]);
+        rest(life);
+      },
     };
   }
 
@@ -78,7 +88,13 @@ export function createHashThread(startWorker = startHashWorker): HashThread {
   }
 
   function start(): Life {
-    const life: Life = { worker: startWorker(), asked: [], isOver: false, idle: undefined };
+    const life: Life = {
+      worker: startWorker(),
+      asked: [],
+      hashes: new Set(),
+      isOver: false,
+      idle: undefined,
+    };
     life.worker.unref();
     life.worker.on('message', (answer: string | undefined) => hear(life, answer));
     // What it was told is forgotten then: whoever asks hears so, and reads the content again.
@@ -89,9 +105,14 @@ export function createHashThread(startWorker = startHashWorker): HashThread {
 
   function hear(life: Life, answer: string | undefined): void {
     life.asked.shift()?.(answer);
-    if (life.asked.length > 0) return;
+    rest(life);
+  }
+
+  function rest(life: Life): void {
+    if (life.isOver || life.asked.length > 0) return;
     life.worker.unref();
-    life.idle = setTimeout(() => end(life), IDLE_MS).unref();
+    clearTimeout(life.idle);
+    life.idle = setTimeout(() => end(life), life.hashes.size === 0 ? idleMs : FORGOTTEN_MS).unref();
   }
 
   function end(life: Life): void {

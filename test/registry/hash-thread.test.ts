@@ -1,5 +1,6 @@
 // Large contents are hashed on a thread: the same digests, whatever goes on at the same time, and no wrong one if the thread ends.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { digestOf } from '../../src/registry/digest.ts';
@@ -70,13 +71,34 @@ test('memory that threads share and memory that they do not make one content, wh
   }
 });
 
+function keep(started: Worker[]): Worker {
+  const worker = new Worker(new URL('../../src/registry/hash-worker.js', import.meta.url));
+  started.push(worker);
+  return worker;
+}
+
+test('a thread ends when nobody needs it, and not while it knows what a slow client may add to', async () => {
+  const started: Worker[] = [];
+  const settings = { startWorker: () => keep(started), idleMs: 10 };
+  const [waiting, done] = [createHashThread(settings), createHashThread(settings)].map((thread) =>
+    createRunningDigest('sha256', thread),
+  );
+  assert.ok(waiting && done);
+  await feed(waiting, content.subarray(0, MIB), 64 * 1024);
+  await feed(done, content, 64 * 1024);
+  const [, second] = started;
+  assert.ok(second);
+  const ended = once(second, 'exit');
+  assert.equal(await done.digest(), digestOf(content, 'sha256'));
+  done.forget();
+  await ended;
+  await feed(waiting, content.subarray(MIB), 64 * 1024);
+  assert.equal(await waiting.digest(), digestOf(content, 'sha256'));
+});
+
 test('what a thread knew that has ended is lost, and never a wrong digest', async () => {
   const started: Worker[] = [];
-  const thread = createHashThread(() => {
-    const worker = new Worker(new URL('../../src/registry/hash-worker.js', import.meta.url));
-    started.push(worker);
-    return worker;
-  });
+  const thread = createHashThread({ startWorker: () => keep(started) });
   const digest = createRunningDigest('sha256', thread);
   await feed(digest, content, 64 * 1024);
   assert.equal(await digest.digest(), digestOf(content, 'sha256'));
