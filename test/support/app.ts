@@ -29,6 +29,8 @@ export interface TestRegistry {
   readonly driver: StorageDriver;
   /** Who may do what; with accounts of its own, those too. */
   readonly access: Access;
+  /** How many processes, so to speak, take turns in answering: each remembers its own. */
+  readonly shares: number;
   /** Every log line so far, as JSON. */
   readonly logLines: readonly string[];
 }
@@ -70,7 +72,15 @@ export async function openRegistry(
   const server = await startHttpServer(listener, { host: '127.0.0.1', port: 0 });
   cleaner.after(async () => void (await server.close(0)));
   const port = server.port ?? 0;
-  return { http: clientOf(`http://127.0.0.1:${port}`), port, listener, driver, logLines, access };
+  return {
+    http: clientOf(`http://127.0.0.1:${port}`),
+    port,
+    listener,
+    driver,
+    shares: shares.length,
+    logLines,
+    access,
+  };
 }
 
 /**
