@@ -95,6 +95,9 @@ test('the figures are those of all processes, and none is forgotten when one has
   for (const { client } of lines)
     for (let count = 0; count < 5; count += 1) await client.send('GET', '/v2/none/tags/list');
   assert.equal(await tagLists(), 5 * WORKERS);
+  const beginnings = async () => (await figures()).match(/^process_start_time_seconds \d.*$/gm);
+  const began = await beginnings();
+  assert.equal(began?.length, 1);
   const [begun] = lines;
   await begun?.client.startUpload('app');
   await untilItIs(async () => /^berth_uploads_open 1$/m.test(await figures()));
@@ -103,6 +106,7 @@ test('the figures are those of all processes, and none is forgotten when one has
   assert.equal(await tagLists(), 5 * WORKERS);
   for (const { client } of await linesToEach(t, server)) await client.send('GET', '/v2/none/tags/list');
   assert.equal(await tagLists(), 6 * WORKERS);
+  assert.deepEqual(await beginnings(), began, 'it is the same server still');
   assert.equal((await fetch(`http://127.0.0.1:${debugPort}/debug/ready`)).status, 200);
 });
 

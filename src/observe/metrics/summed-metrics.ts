@@ -34,9 +34,9 @@ export function sumMetrics(
 
   return {
     async page() {
-      const mine = await own();
+      const mine = ofThisProcess(await own());
       await Promise.all([...others()].map(([process, figures]) => ask(process, figures)));
-      const sum = AggregatorRegistry.aggregate([isFigures(mine) ? mine : [], ...latest.values(), await past]);
+      const sum = AggregatorRegistry.aggregate([mine, ...latest.values(), await past]);
       return { contentType: sum.contentType, text: await sum.metrics() };
     },
 
@@ -47,6 +47,14 @@ export function sumMetrics(
       past = past.then((before) => add(before, counted));
     },
   };
+}
+
+/** What cannot be summed, when a process began, is told of the one that has begun the others: it goes by the first that has it. */
+function ofThisProcess(figures: unknown): Figures {
+  if (!isFigures(figures)) return [];
+  return figures.map((figure) =>
+    figure.aggregator === 'omit' ? { ...figure, aggregator: 'first' } : figure,
+  );
 }
 
 function add(...all: Figures[]): Promise<Figures> {
