@@ -1,9 +1,9 @@
 // Small images, made before the clock runs and pushed as docker does: for each layer and the configuration a HEAD that
 // finds nothing, then POST, PATCH, PUT; at the end the manifest.
 import { randomBytes } from 'node:crypto';
-import { type Connection, WrongAnswer } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { type PreparedBlob, prepareSmallBlob, sha256 } from './content.ts';
-import { pushBlob } from './push.ts';
+import { checkReported, pushBlob } from './push.ts';
 
 export interface PreparedImage {
   readonly tag: string;
@@ -77,7 +77,5 @@ export async function pushManifest(
     body: [manifest],
     status: 201,
   });
-  const digest = answer.headers.get('docker-content-digest');
-  if (digest !== undefined && digest !== expectedDigest)
-    throw new WrongAnswer(`the manifest ${expectedDigest} was answered with ${digest}`);
+  checkReported(answer.headers, expectedDigest);
 }

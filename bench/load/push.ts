@@ -32,9 +32,13 @@ export async function pushBlob(
     headers: { 'Content-Length': '0' },
     status: 201,
   });
-  const digest = closed.headers.get('docker-content-digest');
-  if (digest !== undefined && digest !== blob.digest)
-    throw new WrongAnswer(`a PUT of ${blob.digest} was answered with ${digest}`);
+  checkReported(closed.headers, blob.digest);
+}
+
+/** Throws `WrongAnswer` for another digest than that of what was pushed. To report one is up to the registry. */
+export function checkReported(headers: ReadonlyMap<string, string>, digest: string): void {
+  const reported = headers.get('docker-content-digest') ?? digest;
+  if (reported !== digest) throw new WrongAnswer(`a PUT of ${digest} was answered with ${reported}`);
 }
 
 function locationOf(headers: ReadonlyMap<string, string>): string {

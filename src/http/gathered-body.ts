@@ -26,6 +26,7 @@ export interface GatherOptions {
   readonly announced?: number | undefined;
 }
 
+/** Begins to read. Takes what comes as far as there is room for it, also while nobody asks. */
 export function gatherBody(
   request: Readable,
   blocks: SharedBlocks,
@@ -130,6 +131,7 @@ export function gatherBody(
       for (const piece of [shown, filling, ...ready.splice(0)]) giveBack(piece);
       shown = undefined;
       filling = undefined;
+      small = undefined;
       return { done: true, value: undefined };
     },
   };

@@ -14,7 +14,8 @@ export class TooSlowError extends Error {
 
 /**
  * Passes on what a client sends. Calls `cut` when it keeps the registry waiting for a whole period, in parts or at once,
- * and sends less than the rate asks for; `cut` has to end `source` with an error.
+ * and sends less than the rate asks for; `cut` has to end `source` with an error. `receivedSoFar` counts bytes as they come, which may
+ * be long before the source gives them.
  */
 export async function* pacedSource(
   source: AsyncIterable<Uint8Array>,

@@ -68,9 +68,9 @@ const REMEMBERED_UP_TO = 64 * 1024;
 
 export function createContent(driver: StorageDriver, { asked, failed }: ContentCounters = {}): Content {
   /** The version of the object that was found whole or wrong. Another version is looked at anew. */
-  const verdicts = new LRUCache<Digest, { readonly version: string; readonly whole: boolean }>({
-    ...atMost(REMEMBERED),
-  });
+  const verdicts = new LRUCache<Digest, { readonly version: string; readonly whole: boolean }>(
+    atMost(REMEMBERED),
+  );
   const examinations = new Map<string, Promise<boolean>>();
   /**
    * Small content that was seen to match, where the store is too far away to be looked at for nothing. What a digest means never

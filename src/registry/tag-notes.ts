@@ -39,9 +39,9 @@ const REMEMBERED = 10_000;
 const WRITTEN_AT_ONCE = 16;
 
 export function createTagNotes(driver: StorageDriver): TagNotes {
-  const marks = new LRUCache<RepositoryName, { readonly mark: string | undefined; stillThere: StillThere }>({
-    ...atMost(REMEMBERED),
-  });
+  const marks = new LRUCache<RepositoryName, { readonly mark: string | undefined; stillThere: StillThere }>(
+    atMost(REMEMBERED),
+  );
   /** The marks since which this process has looked at every tag. */
   const believed = new LRUCache<RepositoryName, string>(atMost(REMEMBERED));
 

@@ -37,5 +37,10 @@ export function announcedLength(session: UploadSession, { range }: Chunk): numbe
   if (range === undefined) return undefined;
   if (range === 'malformed') throw new UploadRefusal('chunkMalformed', statusOf(session));
   if (range.start !== session.write.size) throw new UploadRefusal('chunkOutOfOrder', statusOf(session));
-  return range.end - range.start + 1;
+  return lengthOf(range);
+}
+
+/** How many bytes the client says there are, if it does and can be understood. */
+export function lengthOf(range: Chunk['range']): number | undefined {
+  return typeof range === 'object' ? range.end - range.start + 1 : undefined;
 }

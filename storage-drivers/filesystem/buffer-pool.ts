@@ -1,4 +1,4 @@
-// The memory that all readers and writers of large files share.
+// The memory that all readers of large files share.
 
 const LARGE_LENGTH = 1024 * 1024;
 const SMALL_LENGTH = 64 * 1024;
@@ -54,6 +54,6 @@ export function createBufferPool(): BufferPool {
  * Fresh bytes, not zeroed. Not a Buffer, whose `slice` looks like the copy that `Uint8Array` makes but shares the memory:
  * whoever keeps a chunk by it would see it change.
  */
-export function allocate(length: number): Uint8Array<ArrayBuffer> {
+function allocate(length: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

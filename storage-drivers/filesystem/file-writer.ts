@@ -1,4 +1,4 @@
-// Writes what comes to a file. Whoever gives it gathers more meanwhile, in large pieces (http/gathered-body.ts): here nothing is copied.
+// Writes what comes to a file, as it comes: whoever gives it gathers more meanwhile, in large pieces.
 import type { FileHandle } from 'node:fs/promises';
 import { createBackgroundSyncs } from './background-syncs.ts';
 import type { Syncs } from './syncs.ts';

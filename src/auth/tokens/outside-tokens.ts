@@ -42,9 +42,7 @@ export async function createOutsideTokens(
   const remembered = new LRUCache<
     string,
     { readonly permit: Permit; readonly from: number; readonly until: number }
-  >({
-    ...atMost(MOST_REMEMBERED),
-  });
+  >(atMost(MOST_REMEMBERED));
 
   return {
     async permit(token, onRefusal) {

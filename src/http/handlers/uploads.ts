@@ -4,7 +4,7 @@ import { type Digest, isDigest, parseAlgorithm, parseDigest } from '../../regist
 import { isRefusal } from '../../registry/errors.ts';
 import { isRepositoryName, parseRepositoryName, type RepositoryName } from '../../registry/name.ts';
 import type { SharedBlocks } from '../../registry/shared-blocks.ts';
-import { type Chunk, UploadRefusal, type UploadStatus } from '../../registry/upload-chunks.ts';
+import { type Chunk, lengthOf, UploadRefusal, type UploadStatus } from '../../registry/upload-chunks.ts';
 import type { Uploads } from '../../registry/uploads.ts';
 import { type Handler, parameter, type RequestContext } from '../context.ts';
 import { permitOf } from '../guard.ts';
@@ -77,8 +77,7 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
 
   function chunkOf(ctx: RequestContext): Chunk {
     const range = readContentRange(ctx.get('Content-Range'));
-    const announced = typeof range === 'object' ? range.end - range.start + 1 : undefined;
-    return { body: bodyOf(ctx, pace, blocks, announced), ...(range && { range }) };
+    return { body: bodyOf(ctx, pace, blocks, lengthOf(range)), ...(range && { range }) };
   }
 
   /** Whatever stands against a mount, the client can upload instead; so it is never an error (end-11). */
