@@ -1,10 +1,10 @@
 // Reads a part of an open file in large pieces, the next of which is under way while the consumer works on the last.
 
 import type { FileHandle } from 'node:fs/promises';
+import type { BufferPool } from '../buffer-pool.ts';
 import type { ObjectReader } from '../driver.ts';
 import { ownedContent } from '../owned-content.ts';
 import type { Span } from '../ranges.ts';
-import type { BufferPool } from './buffer-pool.ts';
 
 interface Piece {
   readonly buffer: Uint8Array<ArrayBuffer>;

@@ -1,11 +1,13 @@
 // Hands out the bytes of an object as they come from the store, and goes on where a connection broke off.
 
 import type { Readable } from 'node:stream';
+import type { BufferPool } from '../buffer-pool.ts';
 import type { ObjectReader } from '../driver.ts';
 import { ownedContent } from '../owned-content.ts';
 import type { Span } from '../ranges.ts';
 import { SILENCE_MS } from './clients.ts';
 import { meaningOf } from './errors.ts';
+import { type GatheredChunks, gatherChunks } from './gathered-chunks.ts';
 
 /** Connections that may break in a row without a byte in between. */
 const REOPENED_IN_A_ROW = 4;
@@ -17,6 +19,7 @@ export interface BodySource {
   readonly span: Span;
   /** Opens the rest of the same version of the object. */
   reopen(span: Span): Promise<Readable>;
+  readonly pool: BufferPool;
   readonly translate: (error: unknown) => Error;
 }
 
@@ -25,10 +28,12 @@ export function readBody({
   body,
   span,
   reopen,
+  pool,
   translate,
 }: BodySource): Pick<ObjectReader, 'content' | 'close'> {
   const end = span.start + span.length;
   let current = body;
+  let incoming: GatheredChunks | undefined;
   let position = span.start;
   let waitingSince: number | undefined;
   let closed = false;
@@ -40,12 +45,11 @@ export function readBody({
   async function* readChunks(): AsyncGenerator<Uint8Array, void> {
     const watch = setInterval(endIfSilent, WATCH_MS);
     watch.unref();
-    let incoming: AsyncIterator<unknown> | undefined;
     let broken = 0;
     try {
       while (position < end) {
         try {
-          incoming ??= current[Symbol.asyncIterator]();
+          incoming ??= gatherChunks(current, end - position, pool);
           const chunk = await nextOf(incoming);
           position += chunk.length;
           broken = 0;
@@ -53,9 +57,10 @@ export function readBody({
         } catch (error) {
           broken += 1;
           if (closed || broken > REOPENED_IN_A_ROW || meaningOf(error) !== 'busy') throw error;
+          incoming?.stop();
+          incoming = undefined;
           current = await reopen({ start: position, length: end - position });
           current.on('error', ignore);
-          incoming = undefined;
         }
       }
       // The end has to be read as well: only then can the connection be used again.
@@ -68,16 +73,14 @@ export function readBody({
     }
   }
 
-  async function nextOf(incoming: AsyncIterator<unknown>): Promise<Uint8Array> {
+  async function nextOf(incoming: GatheredChunks): Promise<Uint8Array> {
     if (closed) throw new Error('the reader is closed');
     waitingSince = performance.now();
-    const { done, value } = await incoming.next();
+    const chunk = await incoming.next();
     waitingSince = undefined;
     if (closed) throw new Error('the reader is closed');
-    if (done === true) throw connectionLost(`the body ends at ${position} instead of ${end}`);
-    if (!(value instanceof Uint8Array)) throw new TypeError('a body consists of bytes');
-    if (position + value.length > end) throw new Error(`the body goes on behind ${end}`);
-    return value;
+    if (chunk === undefined) throw connectionLost(`the body ends at ${position} instead of ${end}`);
+    return chunk;
   }
 
   function endIfSilent(): void {
@@ -87,6 +90,7 @@ export function readBody({
 
   async function close(): Promise<void> {
     closed = true;
+    incoming?.stop();
     current.destroy();
   }
 }

@@ -1,5 +1,6 @@
 // One bucket and what is asked of it: the requests of S3 with the same words everywhere, on the keys of the driver.
 import * as S3 from '@aws-sdk/client-s3';
+import { createBufferPool } from '../buffer-pool.ts';
 import type { ObjectStat } from '../driver.ts';
 import type { Clients } from './clients.ts';
 import { rootPrefix, type S3Settings } from './settings.ts';
@@ -53,6 +54,8 @@ export function openBucket({ calls, bodies }: Clients, settings: S3Settings) {
 
   return {
     nameOf,
+    /** The memory that readers of its objects share. */
+    pool: createBufferPool(),
 
     async put(key: string, content: Uint8Array, seal?: string): Promise<void> {
       const Metadata = metadataOf({ seal });

@@ -29,7 +29,8 @@ export async function openObject(
     throw outside();
   }
   const reopen = async (rest: Span) => (await open(bucket, key, rest, etag)).body;
-  return { size, version, modifiedAt, ...(seal && { seal }), ...readBody({ body, span, reopen, translate }) };
+  const chunks = readBody({ body, span, reopen, pool: bucket.pool, translate });
+  return { size, version, modifiedAt, ...(seal && { seal }), ...chunks };
 }
 
 /** The whole of an object. Throws the SDK's errors. */

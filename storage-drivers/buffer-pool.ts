@@ -1,4 +1,4 @@
-// The memory that all readers of large files share.
+// The memory that all readers of large objects share.
 
 const LARGE_LENGTH = 1024 * 1024;
 const SMALL_LENGTH = 64 * 1024;
