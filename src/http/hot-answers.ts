@@ -3,6 +3,7 @@
 // that it rests on is unchanged. That is looked at for each request anew: nothing that is kept here is believed.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import type { RequestMeter } from '../observe/request-meter.ts';
 import type { Happening } from '../registry/happening.ts';
@@ -67,6 +68,8 @@ export function createHotAnswers(dependencies: HotAnswersDependencies): HotAnswe
     sizeCalculation: ({ body }, url) => body.length + 2 * url.length + COST,
   });
 
+  const holds = createSharedLooks();
+
   /** Resolves to whether it was answered. */
   async function giveAgain(
     request: IncomingMessage,
@@ -79,7 +82,7 @@ export function createHotAnswers(dependencies: HotAnswersDependencies): HotAnswe
     const exchange: Exchange = { req: request, res: response, method, path, routerName, params, state };
     if (!(await guard.lets(exchange, 'pull', answer.repository))) return false;
     if (failingChecks().length > 0) return false;
-    if (!answer.evidence()) {
+    if (!(await holds(answer.evidence))) {
       answers.delete(request.url ?? '');
       return false;
     }
@@ -120,6 +123,26 @@ export function createHotAnswers(dependencies: HotAnswersDependencies): HotAnswe
         );
       };
     },
+  };
+}
+
+/**
+ * Whether what was seen is still so. One look is for all who ask in the same turn of the event loop, at its end: no sooner than any of
+ * them came.
+ */
+function createSharedLooks(): (evidence: Evidence) => Promise<boolean> {
+  const looks = new Map<Evidence, Promise<boolean>>();
+
+  async function look(evidence: Evidence): Promise<boolean> {
+    await endOfTurn();
+    looks.delete(evidence);
+    return evidence();
+  }
+
+  return (evidence) => {
+    const shared = looks.get(evidence) ?? look(evidence);
+    looks.set(evidence, shared);
+    return shared;
   };
 }
 

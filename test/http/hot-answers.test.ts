@@ -13,7 +13,7 @@ import { assertRefused, bytesOf } from '../support/answers.ts';
 import { type Http, openRegistry, type TestRegistry, type TestRegistryOptions } from '../support/app.ts';
 import { blobOf, pushBlob, pushImage } from '../support/content.ts';
 import { type SunkEvent, startSink } from '../support/event-sink.ts';
-import { send } from '../support/raw-http.ts';
+import { exchange, send } from '../support/raw-http.ts';
 import { temporaryDirectory } from '../support/service.ts';
 
 /** After so long a change is not fresh any more, and answers are kept. */
@@ -23,31 +23,40 @@ interface Opened extends TestRegistry {
   readonly directory: string;
   /** What was read of the store since the last time this was asked. */
   reads(): number;
+  /** How often it was looked whether something is still so, since the last time this was asked. */
+  looks(): number;
 }
 
 async function open(t: TestContext, options: TestRegistryOptions = {}, at?: string): Promise<Opened> {
   const directory = at ?? (await temporaryDirectory(t));
-  const { driver, reads } = counting(await createFilesystemDriver({ rootDirectory: directory }));
-  return { ...(await openRegistry(t, { ...options, driver })), directory, reads };
+  const reads = createCounter();
+  const looks = createCounter();
+  const driver = await createFilesystemDriver({ rootDirectory: directory });
+  const counted: StorageDriver = {
+    ...driver,
+    read: reads.counted(driver.read),
+    stat: reads.counted(driver.stat),
+    openRead: reads.counted(driver.openRead),
+    list: reads.counted(driver.list),
+    sight(key) {
+      const holds = driver.sight?.(key);
+      return holds && looks.counted(holds);
+    },
+  };
+  const registry = await openRegistry(t, { ...options, driver: counted });
+  return { ...registry, directory, reads: reads.seen, looks: looks.seen };
 }
 
-function counting(driver: StorageDriver): { driver: StorageDriver; reads(): number } {
+function createCounter() {
   let count = 0;
-  const counted =
-    <Words extends readonly unknown[], Result>(call: (...words: Words) => Result) =>
-    (...words: Words): Result => {
-      count += 1;
-      return call(...words);
-    };
   return {
-    driver: {
-      ...driver,
-      read: counted(driver.read),
-      stat: counted(driver.stat),
-      openRead: counted(driver.openRead),
-      list: counted(driver.list),
-    },
-    reads() {
+    counted:
+      <Words extends readonly unknown[], Result>(call: (...words: Words) => Result) =>
+      (...words: Words): Result => {
+        count += 1;
+        return call(...words);
+      },
+    seen() {
       const seen = count;
       count = 0;
       return seen;
@@ -158,6 +167,24 @@ test('a tag that two processes move all the time is never seen to move back', as
     }
   }
   assert.equal(new Set(digests).size, 40);
+});
+
+test('requests that come at the same moment are given again after one look for all', async (t) => {
+  const registry = await open(t);
+  await pushImage(registry.http, 'app', 'latest');
+  await warm(registry, '/v2/app/manifests/latest');
+  const line = 'GET /v2/app/manifests/latest HTTP/1.1\r\nHost: registry.test\r\n';
+  const looksFor = async (requests: number) => {
+    registry.looks();
+    const lines = [...Array<string>(requests - 1).fill(line), `${line}Connection: close\r\n`];
+    const answers = String(await exchange(registry.port, `${lines.join('\r\n')}\r\n`));
+    assert.equal(answers.split('HTTP/1.1 200 OK').length - 1, requests);
+    return registry.looks();
+  };
+  for (let count = 0; count < registry.shares; count += 1) await looksFor(1);
+  const one = await looksFor(1);
+  assert.ok(one > 0);
+  assert.ok((await looksFor(10)) <= one * registry.shares);
 });
 
 test('bytes that somebody spoils on the disk are not given again', async (t) => {
