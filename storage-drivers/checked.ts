@@ -36,14 +36,14 @@ export function createCheckedDriver(
     list: (prefix, options) => run('list', prefix === '' ? [] : [prefix], () => driver.list(prefix, options)),
     delete: (key, options) => run('delete', [key], () => driver.delete(key, options)),
 
-    append(write, content) {
+    append(write, content, options) {
       const source = watchSource(content);
       return run(
         'append',
         write.target === undefined ? [write.key] : [write.key, write.target],
         () => {
           checkSize('append', write);
-          return driver.append(write, source.content);
+          return driver.append(write, source.content, options);
         },
         source.threw,
       );

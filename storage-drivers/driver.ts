@@ -82,6 +82,15 @@ export interface WriteOptions {
   readonly fresh?: boolean;
 }
 
+export interface AppendOptions {
+  /**
+   * `false` for bytes that are no loss: a power cut may take or spoil them, until a durable append has followed. If that fails, for
+   * ever.
+   * @default true
+   */
+  readonly durable?: boolean;
+}
+
 export interface DeleteOptions {
   /** As for writes. @default true */
   readonly durable?: boolean;
@@ -179,10 +188,14 @@ export interface StorageDriver {
    * An empty content is fine and makes the staged bytes exist. As with a reader, a chunk is valid only until the next one is asked for,
    * and each costs a way to the store: whoever gets them small gathers them.
    *
-   * Resolves to the longer write when everything is durable that `detail` does not hold. If it throws, `write` is as valid as it was before; an error
+   * Resolves to the longer write when everything is durable that `detail` does not hold, if it is to be. If it throws, `write` is as valid as it was before; an error
    * thrown by `content` itself passes through unchanged.
    */
-  append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
+  append(
+    write: StagedWrite,
+    content: AsyncIterable<Uint8Array>,
+    options?: AppendOptions,
+  ): Promise<StagedWrite>;
 
   /**
    * Opens the first `write.size` bytes of a staged write. Throws `keyNotFound` if they are gone or fewer; one of size 0

@@ -18,8 +18,13 @@ export interface SessionJournal {
   find(id: SessionId): UploadSession | undefined;
   /** Resolves when the state of the session is durable. Throws what the store throws; the state before is kept then. */
   keep(session: UploadSession): Promise<void>;
-  /** The session has ended, or is kept elsewhere. Resolves when that is durable. Throws what the store throws. */
+  /**
+   * The session has ended. Resolves when no end of this process brings it back; a power cut may, to be purged like any upload that nobody
+   * finishes. Throws what the store throws.
+   */
   end(id: SessionId): Promise<void>;
+  /** The session is kept elsewhere. Resolves when that is durable. Throws what the store throws. */
+  leave(id: SessionId): Promise<void>;
   /** The sessions whose last state came at least so many milliseconds ago. */
   quietFor(ms: number): readonly UploadSession[];
   /** How many bytes the sessions hold together. */
@@ -39,7 +44,8 @@ interface Entry {
 
 interface Line {
   readonly text: string;
-  /** The line is durable. */
+  readonly isDurable: boolean;
+  /** The line is written, and durable if it is to be. */
   readonly done: () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -50,19 +56,25 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
   let writing: Promise<void> | undefined;
   let file: StagedWrite | undefined;
   let held = 0;
+  /** A write failed: what is in the file that was not durable by then may be anything. */
+  let isDoubtful = false;
 
   return {
     find: (id) => open.get(id)?.session,
 
     keep: (session) =>
-      add(formatLine(session), () => {
+      add(formatLine(session), true, () => {
         forget(session.id);
         open.set(session.id, { session, since: performance.now() });
         held += session.write.size;
       }),
 
     async end(id) {
-      if (forget(id)) await add(formatEnd(id));
+      if (forget(id)) await add(formatEnd(id), false);
+    },
+
+    async leave(id) {
+      if (forget(id)) await add(formatEnd(id), true);
     },
 
     quietFor(ms) {
@@ -83,14 +95,14 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
     return open.delete(id);
   }
 
-  /** `onDurable` runs before any later line is written: who goes on in another file has to know of this one. */
-  function add(text: string, onDurable?: () => void): Promise<void> {
+  /** `onWritten` runs before any later line is written: who goes on in another file has to know of this one. */
+  function add(text: string, isDurable: boolean, onWritten?: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const done = () => {
-      onDurable?.();
+      onWritten?.();
       resolve();
     };
-    waiting.push({ text, done, fail: reject });
+    waiting.push({ text, isDurable, done, fail: reject });
     writing ??= writeAll();
     return promise;
   }
@@ -103,7 +115,8 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
       const lines = waiting;
       waiting = [];
       try {
-        await write(lines.map(({ text }) => text).join(''));
+        const durable = lines.some(({ isDurable }) => isDurable);
+        await write(lines.map(({ text }) => text).join(''), durable);
         for (const { done } of lines) done();
       } catch (error) {
         for (const { fail } of lines) fail(error);
@@ -112,17 +125,19 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
     writing = undefined;
   }
 
-  async function write(text: string): Promise<void> {
-    if (file === undefined || file.size >= longest || !(await addTo(file, text))) await beginFile(text);
+  async function write(text: string, durable: boolean): Promise<void> {
+    const present = file !== undefined && file.size < longest && !isDoubtful ? file : undefined;
+    if (present === undefined || !(await addTo(present, text, durable))) await beginFile(text);
   }
 
   /** Resolves to whether the file is there. It is nobody's to remove, and still its loss must not cost more than it held. */
-  async function addTo(present: StagedWrite, text: string): Promise<boolean> {
+  async function addTo(present: StagedWrite, text: string, durable: boolean): Promise<boolean> {
     try {
-      file = await driver.append(present, onlyChunk(text));
+      file = await driver.append(present, onlyChunk(text), { durable });
       return true;
     } catch (error) {
       if (isKeyNotFound(error)) return false;
+      isDoubtful = true;
       throw error;
     }
   }
@@ -131,6 +146,7 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
     const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
     const old = file;
     file = await driver.append(newStagedWrite(uploadJournal(randomUUID())), onlyChunk(states + text));
+    isDoubtful = false;
     // Both may be found after a crash: an end counts wherever it is, and a session only grows.
     if (old !== undefined) await driver.abort(old).catch(() => undefined);
   }

@@ -92,7 +92,7 @@ export function createShownSessions(
   /** From the journal to where the store shows the bytes. To be called while nobody writes to the session. */
   async function moveInPlace(session: UploadSession): Promise<void> {
     await writeInPlace(driver, session);
-    await journal?.end(session.id);
+    await journal?.leave(session.id);
   }
 
   return {
@@ -127,7 +127,7 @@ export function createShownSessions(
       if (hasNoStart) start(session);
       await saveInPlace(session);
       // Or a crash would bring the fewer bytes back.
-      await journal?.end(id);
+      await journal?.leave(id);
       return true;
     },
 

@@ -87,10 +87,10 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     delete: (key, { durable = true } = {}) => run('delete', key, () => remove(pathOf(key), durable)),
 
-    async append(write, content) {
+    async append(write, content, options = {}) {
       const source = watchSource(content);
       try {
-        return await staged.append(write, source.content);
+        return await staged.append(write, source.content, options);
       } catch (error) {
         if (source.threw(error)) throw error;
         throw asDriverError(error, { driver: NAME, action: 'append', key: write.key });

@@ -1,6 +1,6 @@
 // Staged writes as files, but for those that came at once and are so few that the value may hold them: of these nothing is on the
 // disk before the commit.
-import type { StagedWrite } from '../driver.ts';
+import type { AppendOptions, StagedWrite } from '../driver.ts';
 import { asHeld, behindHeld, heldBytesOf } from '../held-bytes.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import { missing } from './errors.ts';
@@ -9,7 +9,11 @@ import type { StagedFiles } from './staged-writes.ts';
 
 /** All of these throw system errors, and MissingObject if bytes of the write are gone. */
 export interface StagedObjects {
-  append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
+  append(
+    write: StagedWrite,
+    content: AsyncIterable<Uint8Array>,
+    options: AppendOptions,
+  ): Promise<StagedWrite>;
   /** `path`: of the object. */
   commit(write: StagedWrite, path: string): Promise<void>;
   abort(write: StagedWrite): Promise<void>;
@@ -27,12 +31,13 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
   return {
     held,
 
-    async append(write, content) {
+    async append(write, content, options) {
       const { key, size, holds = 0 } = write;
       const before = held(write);
       const whole = before === undefined ? content : behindHeld(before, content);
       if (holds === 0 || (before === undefined && size > 0)) {
-        return { key, size: await files.append(pathOf(key), before === undefined ? size : 0, whole) };
+        const position = before === undefined ? size : 0;
+        return { key, size: await files.append(pathOf(key), position, whole, options) };
       }
       const head = await headOf(whole);
       try {
@@ -40,7 +45,8 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
           return { key, size: head.whole.length, holds, detail: asHeld(head.whole) };
         }
         // Bytes of a broken attempt may be there: they are written over.
-        return { key, size: await files.append(pathOf(key), 0, head.rest ?? onlyChunk(head.whole)) };
+        const rest = head.rest ?? onlyChunk(head.whole);
+        return { key, size: await files.append(pathOf(key), 0, rest, options) };
       } finally {
         if (head.whole === undefined) await head.giveUp();
       }

@@ -2,6 +2,7 @@
 import { closeSync, constants, ftruncateSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { AppendOptions } from '../driver.ts';
 import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import type { DiskThread } from './disk-thread.ts';
@@ -15,8 +16,13 @@ const NO_BYTES = new Uint8Array(0);
 
 /** All of these throw system errors, and MissingObject if the file is gone or shorter than `size`. */
 export interface StagedFiles {
-  /** Puts the content after the first `size` bytes; resolves to the new size when it is durable. */
-  append(path: string, size: number, content: AsyncIterable<Uint8Array>): Promise<number>;
+  /** Puts the content after the first `size` bytes; resolves to the new size when it is durable, if few bytes are to be. */
+  append(
+    path: string,
+    size: number,
+    content: AsyncIterable<Uint8Array>,
+    options: AppendOptions,
+  ): Promise<number>;
   /** Moves the first `size` bytes to `target`, durably. */
   commit(path: string, size: number, target: string): Promise<void>;
   abort(path: string): Promise<void>;
@@ -38,9 +44,9 @@ export function createStagedFiles({
   const writeFrom = createFileWriter(syncs);
 
   return {
-    async append(path, size, content) {
+    async append(path, size, content, { durable = true }) {
       const head = await headOf(content);
-      if (head.whole !== undefined) return appendSmall(path, size, head.whole);
+      if (head.whole !== undefined) return appendSmall(path, size, head.whole, durable && syncs.wanted);
       try {
         return await appendLarge(path, size, head.rest);
       } finally {
@@ -74,14 +80,19 @@ export function createStagedFiles({
     return outcome === 'longer' ? 'longer' : 'done';
   }
 
-  async function appendSmall(path: string, size: number, content: Uint8Array): Promise<number> {
-    const appended = orMissing(disk.run('append', path, size, content, syncs.wanted)).then((outcome) => {
+  async function appendSmall(
+    path: string,
+    size: number,
+    content: Uint8Array,
+    isSynced: boolean,
+  ): Promise<number> {
+    const appended = orMissing(disk.run('append', path, size, content, isSynced)).then((outcome) => {
       if (outcome.missing) throw missing();
       return outcome.file;
     });
     await allEnded(
       syncSmall(appended, size),
-      size === 0 ? directories.settle(dirname(path), appended) : appended,
+      isSynced && size === 0 ? directories.settle(dirname(path), appended) : appended,
     );
     return size + content.length;
   }

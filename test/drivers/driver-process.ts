@@ -34,6 +34,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await step('append more', async () => {
       write = await driver.append(write, chunksOf(LARGE));
     });
+    await step('passing append', async () => {
+      const few = await driver.append(newStagedWrite('passing/data'), chunksOf(bytes('few')), {
+        durable: false,
+      });
+      await driver.append(few, chunksOf(bytes(' more')), { durable: false });
+    });
     await step('commit', () => driver.commit(write, 'blobs/x/data'));
     await step('delete object', () => driver.delete('a/b/c'));
     await step('delete tree', () => driver.delete('blobs'));

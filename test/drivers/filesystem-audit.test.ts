@@ -100,7 +100,9 @@ describe('the order of system calls', { skip: withoutStrace }, () => {
     assertSyncedAfter('delete tree', root, rename.end);
   });
 
-  test('a write that need not last syncs nothing', () => {
+  test('a write or an append that need not last syncs nothing', () => {
+    assert.deepEqual(syncsOf('passing append'), []);
+    assert.ok(callsOf('passing append').some(({ name }) => WRITES.has(name)));
     assert.deepEqual(syncsOf('passing write'), []);
     assert.ok(onlyRename('passing write').target.endsWith('/cache/x'));
   });

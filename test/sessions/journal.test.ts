@@ -122,6 +122,29 @@ test('what has ended and what is torn is not recovered', async (t) => {
   );
 });
 
+test('nobody waits for the disk to be told that an upload has ended, but with others that wait', async (t) => {
+  const driver = await openDirectory(t);
+  const appends: boolean[] = [];
+  const journal = createSessionJournal({
+    ...driver,
+    append(write, content, options) {
+      appends.push(options?.durable ?? true);
+      return driver.append(write, content, options);
+    },
+  });
+  const [first, second, third] = [
+    await heldSession(driver, 'first'),
+    await heldSession(driver, 'second'),
+    await heldSession(driver, 'third'),
+  ];
+  await Promise.all([journal.keep(first), journal.keep(second)]);
+  await journal.end(first.id);
+  await Promise.all([journal.end(second.id), journal.keep(third)]);
+  await journal.leave(third.id);
+  assert.deepEqual(appends, [true, false, true, true]);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
+});
+
 test('an upload whose bytes are a blob already, which somebody else pushed, is still an upload', async (t) => {
   const driver = await openDirectory(t);
   const session = await heldSession(driver, 'a blob');
@@ -179,8 +202,11 @@ test('a state that cannot be kept leaves the one before, and the next one is kep
   await assert.rejects(journal.keep(await heldSession(driver, 'before and after', before)), /no space/);
   assert.deepEqual(journal.find(before.id), before);
   broken = false;
+  const doubtful = await driver.list(UPLOAD_JOURNALS);
   const after = await heldSession(driver, 'before and after all', before);
   await journal.keep(after);
+  // What was not durable in it when that write failed may be anything after a power cut.
+  assert.notDeepEqual(await driver.list(UPLOAD_JOURNALS), doubtful, 'the journal goes on in a new file');
   assert.deepEqual(await recoverJournals(driver), { uploads: 1 });
   assert.equal(
     (await createStorageSessions(driver).find(repository, before.id))?.write.size,
