@@ -55,7 +55,8 @@ export async function announcePresence(
   let renewal: Promise<void> = Promise.resolve();
   const renew = async () => {
     const sign = Buffer.from(JSON.stringify({ ...here, ...numbersOf(workers), state } satisfies Sign));
-    await driver.write(serverSign(id), sign, { durable: false });
+    // A sign that a power cut left empty tells nobody that its server is gone: the next one would wait for it to grow old.
+    await driver.write(serverSign(id), sign, { durable: state === 'working' });
   };
   const timer = setInterval(() => {
     renewal = renew().catch((error: unknown) => log.warn({ err: error }, 'the sign of life was not renewed'));

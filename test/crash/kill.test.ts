@@ -1,105 +1,12 @@
-// The server is killed while clients write, again and again on one directory, and must never have lost, invented or broken
-// anything; also where it is several processes, one of which is killed before. BERTH_CRASH_SEED makes a run again (as far as chance allows), BERTH_CRASH_KILLS sets its length.
-import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf } from '../support/processes.ts';
-import { startBerth, temporaryDirectory } from '../support/service.ts';
-import { auditAll, auditSome } from './audit.ts';
-import { createLedger } from './ledger.ts';
-import { createRandom } from './random.ts';
-import { assertStoreIsSound } from './store.ts';
-import { openLine, type World } from './world.ts';
-import { createWriter } from './writer.ts';
+// The server is killed while clients write (again-and-again.ts); also where it is several processes, one of which is killed before.
+// BERTH_CRASH_KILLS sets how often.
+import { test } from 'node:test';
+import { killAgainAndAgain } from './again-and-again.ts';
 
-const WRITERS = 10;
 const KILLS = Number(process.env['BERTH_CRASH_KILLS'] ?? 100);
-const SEED = Number(process.env['BERTH_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-/** Milliseconds that the clients have before the server is killed. */
-const LEAST_LIFE_MS = 20;
-const LONGEST_LIFE_MS = 300;
-/** Only failures are logged. */
-const CONFIGURATION = { storage: { delete: { enabled: true } }, log: { accesslog: { disabled: true } } };
-/** Everything is looked at after so many kills. */
-const WHOLE_AUDIT_EVERY = 25;
 
-test('a kill -9 at any moment leaves no wrong answer', (context) => killAgainAndAgain(context, KILLS));
+test('a kill -9 at any moment leaves no wrong answer', (context) =>
+  killAgainAndAgain(context, { kills: KILLS }));
 
 test('nor does that of one of several processes, and then of all', (context) =>
-  killAgainAndAgain(context, Math.ceil(KILLS / 5), 3));
-
-async function killAgainAndAgain(context: TestContext, kills: number, workers = 1): Promise<void> {
-  context.diagnostic(`BERTH_CRASH_SEED=${SEED} BERTH_CRASH_KILLS=${KILLS}`);
-  const configuration = workers === 1 ? CONFIGURATION : { ...CONFIGURATION, http: { workers } };
-  const random = createRandom(SEED);
-  const directory = await temporaryDirectory(context);
-  const world: World = {
-    ledger: createLedger(),
-    manifests: new Map(),
-    uploads: new Map(),
-    repositories: ['app', 'app/web', 'team/one', 'team/two'],
-  };
-  const writers = Array.from({ length: WRITERS }, (_, number) => createWriter(world, random.fork(), number));
-  let done = 0;
-  let startingMs = 0;
-  for (let kill = 0; kill <= kills; kill += 1) {
-    const begun = performance.now();
-    const server = await startBerth({ directory, configuration });
-    startingMs += performance.now() - begun;
-    const line = openLine(server.url);
-    try {
-      await assertNothingLeftOver(directory);
-      const isLast = kill === kills;
-      const audit = isLast || kill % WHOLE_AUDIT_EVERY === 0 ? auditAll : auditSome;
-      await audit(world, line, random);
-      if (isLast) continue;
-      const writing = Promise.allSettled(writers.map((writer) => writer.write(line)));
-      await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
-      if (workers > 1) {
-        killIfThere(random.pick(await childrenOf(server.pid)));
-        await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
-      }
-      await server.stop('SIGKILL');
-      for (const result of await writing) {
-        if (result.status === 'rejected') throw result.reason;
-        done += result.value;
-      }
-    } catch (error) {
-      // Its last words, such as the cause of an answer of 500, may still be on their way.
-      await sleep(100);
-      throw new Error(`after kill ${kill}, with this in the log: ${failuresIn(server.output())}`, {
-        cause: error,
-      });
-    } finally {
-      await server.stop('SIGKILL');
-    }
-    assert.equal(failuresIn(server.output()), '');
-  }
-  await assertStoreIsSound(directory);
-  assert.ok(done > kills, `only ${done} things were done between ${kills} kills`);
-  const start = Math.round(startingMs / (kills + 1));
-  const things = world.ledger.cells().length;
-  context.diagnostic(
-    `${kills} kills, ${done} actions, ${things} things looked after, up again in ${start} ms`,
-  );
-}
-
-function killIfThere(pid: number | undefined): void {
-  if (pid !== undefined) process.kill(pid, 'SIGKILL');
-}
-
-/** That a worker died is what was done to it. */
-function failuresIn(log: string): string {
-  const expected = /"level":"(info|debug)"|"signal":"SIGKILL","msg":"a worker has died/;
-  const lines = log.split('\n').filter((line) => line !== '' && !expected.test(line));
-  return lines.join('\n');
-}
-
-/** What a killed server leaves of its own is cleared away by the next one before it answers. */
-async function assertNothingLeftOver(directory: string): Promise<void> {
-  for (const folder of ['incoming', 'trash']) {
-    assert.deepEqual(await readdir(join(directory, '.berth', folder)), [], folder);
-  }
-}
+  killAgainAndAgain(context, { kills: Math.ceil(KILLS / 5), workers: 3 }));

@@ -49,6 +49,27 @@ test('the sign is renewed', async (t) => {
   while ((await version()) === before) await new Promise(setImmediate);
 });
 
+test('a sign that says that somebody works outlives a power cut', async () => {
+  const driver = createMemoryDriver();
+  const writes: unknown[] = [];
+  const presence = await announcePresence(
+    {
+      ...driver,
+      write(key, content, options) {
+        writes.push([JSON.parse(Buffer.from(content).toString()).state, options?.durable]);
+        return driver.write(key, content, options);
+      },
+    },
+    openLog().log,
+    { intervalMs: 60_000 },
+  );
+  await presence.end();
+  assert.deepEqual(writes, [
+    ['starting', false],
+    ['working', true],
+  ]);
+});
+
 test('a server whose sign is renewed keeps the next one out, which leaves no sign', async (t) => {
   const driver = createMemoryDriver();
   const other = showSigns(t, driver, { ...elsewhere, state: 'working' });

@@ -16,6 +16,8 @@ const packageOf = {
   'docker-compose': 'docker-compose',
   'docker-registry': 'docker-registry',
   dockerd: 'docker.io',
+  'mkfs.ext4': 'e2fsprogs',
+  'mkfs.xfs': 'xfsprogs',
   nginx: 'nginx-light',
   openssl: 'openssl',
   podman: 'podman',
