@@ -12,7 +12,7 @@ import {
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
 import type { Coordination } from './sessions/coordination.ts';
-import { recoverJournals } from './sessions/journal-recovery.ts';
+import { type Recovery, recoverJournals } from './sessions/journal-recovery.ts';
 
 const SIGN_OF_LIFE_MS = 5_000;
 
@@ -49,12 +49,27 @@ export async function recoverUploads(
   log: Logger,
 ): Promise<void> {
   if (storage.maintenance.readonly.enabled) return;
-  const { uploads, failure } = await recoverJournals(driver);
-  if (uploads > 0) log.info({ uploads }, 'small uploads of a server that was killed can go on');
+  tellOfRecovery('a server that was killed', await recoverJournals(driver), log);
+}
+
+/** The same for a worker that has died; `owner` names its journal. Never throws. */
+export async function recoverWorker(
+  driver: StorageDriver,
+  { storage }: Configuration,
+  log: Logger,
+  owner: string,
+): Promise<void> {
+  if (storage.maintenance.readonly.enabled) return;
+  const recovery = recoverJournals(driver, owner).catch((failure: unknown) => ({ uploads: 0, failure }));
+  tellOfRecovery('a worker that has died', await recovery, log);
+}
+
+function tellOfRecovery(whose: string, { uploads, failure }: Recovery, log: Logger): void {
+  if (uploads > 0) log.info({ uploads }, `small uploads of ${whose} can go on`);
   if (failure === undefined) return;
   log.error(
     { err: failure },
-    'small uploads of a server that was killed could not be written down: the next start tries again',
+    `small uploads of ${whose} could not be written down: the next start tries again`,
   );
 }
 

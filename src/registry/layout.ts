@@ -51,7 +51,7 @@ export const blobVerdict = (digest: Digest) => `docker/registry/berth/verified/$
 export const SERVERS = 'docker/registry/berth/servers';
 export const serverSign = (id: string) => `${SERVERS}/${id}`;
 
-/** Journals of small uploads. The id is a UUID. */
+/** Journals of small uploads. The id is a UUID; where several processes have one each, behind the UUID of the process and a dot. */
 export const UPLOAD_JOURNALS = 'docker/registry/berth/uploads';
 export const uploadJournal = (id: string) => `${UPLOAD_JOURNALS}/${id}`;
 

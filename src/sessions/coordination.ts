@@ -3,6 +3,7 @@ import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createLocks, type Locks } from '../registry/locks.ts';
 import type { UploadSessions } from '../registry/sessions.ts';
 import { createSessionJournal } from './journal.ts';
+import { moveOutQuiet } from './quiet-uploads.ts';
 import { createStorageSessions } from './storage.ts';
 
 export interface Coordination {
@@ -16,9 +17,6 @@ export class RedisRefusedError extends Error {
   override readonly name = 'RedisRefusedError';
 }
 
-/** Sessions of which nothing was heard for so long leave the journal: it is for those that are about to end. */
-const QUIET_MS = 60_000;
-
 /**
  * Within this process, which has to be the only one. Replicas coordinate over Redis: redis-coordination.ts. `journaled`: few bytes
  * of an upload may be kept in a journal; what an earlier process left in its own has been recovered (journal-recovery.ts).
@@ -31,18 +29,12 @@ export function createLocalCoordination(driver: StorageDriver, { journaled = fal
   }
   const journal = createSessionJournal(driver);
   const sessions = createStorageSessions(driver, journal);
-  const timer = setInterval(() => {
-    for (const { id } of journal.quietFor(QUIET_MS)) {
-      // The next round tries again.
-      void locks.exclusive(id, () => sessions.handOver(id)).catch(() => undefined);
-    }
-  }, QUIET_MS);
-  timer.unref();
+  const quiet = moveOutQuiet(journal, (id) => locks.exclusive(id, () => sessions.handOver(id)));
   return {
     locks,
     sessions,
     async close() {
-      clearInterval(timer);
+      quiet.stop();
       await sessions.close();
     },
   };

@@ -1,4 +1,4 @@
-// What a server that was killed left in its journal (journal.ts) becomes uploads of their own, as the `registry` image has them.
+// What a process that was killed left in its journal (journal.ts) becomes uploads of their own, as the `registry` image has them.
 import { z } from 'zod';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
@@ -6,6 +6,7 @@ import { UPLOAD_JOURNALS, upload, uploadData, uploadJournal } from '../registry/
 import { isRepositoryName } from '../registry/name.ts';
 import { isSessionId, type SessionId, type UploadSession } from '../registry/sessions.ts';
 import { writeInPlace } from './in-place.ts';
+import { isJournalOf } from './journal.ts';
 import { noteSchema } from './session-record.ts';
 
 const lineSchema = z.object({
@@ -22,19 +23,17 @@ export interface Recovery {
 }
 
 /**
- * To be called before anybody asks for an upload, and by nobody else at the same time. All or nothing: what goes on in the store
+ * Recovers the journals of one process, or those of all. To be called when they are gone, before anybody asks for an upload, and by nobody else at the same time. All or nothing: what goes on in the store
  * must not be in a journal any more, or the next start would bring its fewer bytes back. Throws what the store throws where it
  * cannot be told which of the two it is.
  */
-export async function recoverJournals(driver: StorageDriver): Promise<Recovery> {
+export async function recoverJournals(driver: StorageDriver, owner?: string): Promise<Recovery> {
   if (driver.stagesInPlace !== true) return { uploads: 0 };
-  const files = await driver.list(UPLOAD_JOURNALS);
+  const names = (await driver.list(UPLOAD_JOURNALS)).map(({ name }) => name);
+  const files = owner === undefined ? names : names.filter((name) => isJournalOf(owner, name));
   const written: UploadSession[] = [];
   try {
-    for (const session of await readOpen(
-      driver,
-      files.map(({ name }) => name),
-    )) {
+    for (const session of await readOpen(driver, files)) {
       written.push(session);
       await writeInPlace(driver, session);
     }
@@ -42,7 +41,7 @@ export async function recoverJournals(driver: StorageDriver): Promise<Recovery> 
     for (const { repository, id } of written) await driver.delete(upload(repository, id));
     return { uploads: 0, failure };
   }
-  for (const { name } of files) await driver.delete(uploadJournal(name));
+  for (const file of files) await driver.delete(uploadJournal(file));
   return { uploads: written.length };
 }
 

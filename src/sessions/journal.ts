@@ -1,10 +1,10 @@
-// The journal of a server that works alone on a store which adds to its objects in place: small uploads are kept in one file for
-// all of them, and not in some files and folders for each. States that come at the same moment are brought to the disk together
+// The journal of a process whose server works alone on a store which adds to its objects in place: small uploads are kept in one file
+// for all of them, and not in some files and folders for each. States that come at the same moment are brought to the disk together
 // (group commit).
 //
 // A line says how far a session is, with all of its bytes, or that it has ended. The last line of a session counts. When the file
-// is long, the sessions that are still open go on in a new one. What a server that was killed leaves is written down as uploads
-// of their own by the next one (journal-recovery.ts).
+// is long, the sessions that are still open go on in a new one. What a process that was killed leaves is written down as uploads
+// of their own (journal-recovery.ts).
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { newStagedWrite, type StagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
@@ -33,7 +33,6 @@ export interface SessionJournal {
   close(): Promise<void>;
 }
 
-/** A file that is longer, in bytes, is left behind. */
 const LONG = 8 * 1024 * 1024;
 
 interface Entry {
@@ -50,7 +49,17 @@ interface Line {
   readonly fail: (error: unknown) => void;
 }
 
-export function createSessionJournal(driver: StorageDriver, longest = LONG): SessionJournal {
+export interface SessionJournalOptions {
+  /** Names the process, where there are others with journals of their own. A UUID. */
+  readonly owner?: string;
+  /** A file that is longer, in bytes, is left behind. */
+  readonly longest?: number;
+}
+
+export function createSessionJournal(
+  driver: StorageDriver,
+  { owner, longest = LONG }: SessionJournalOptions = {},
+): SessionJournal {
   const open = new Map<SessionId, Entry>();
   let waiting: Line[] = [];
   let writing: Promise<void> | undefined;
@@ -142,14 +151,24 @@ export function createSessionJournal(driver: StorageDriver, longest = LONG): Ses
     }
   }
 
+  function newFile(): string {
+    const id = randomUUID();
+    return uploadJournal(owner === undefined ? id : `${owner}.${id}`);
+  }
+
   async function beginFile(text: string): Promise<void> {
     const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
     const old = file;
-    file = await driver.append(newStagedWrite(uploadJournal(randomUUID())), onlyChunk(states + text));
+    file = await driver.append(newStagedWrite(newFile()), onlyChunk(states + text));
     isDoubtful = false;
     // Both may be found after a crash: an end counts wherever it is, and a session only grows.
     if (old !== undefined) await driver.abort(old).catch(() => undefined);
   }
+}
+
+/** Whether a file of this name is of the process. */
+export function isJournalOf(owner: string, name: string): boolean {
+  return name.startsWith(`${owner}.`);
 }
 
 function formatLine(session: UploadSession): string {

@@ -6,6 +6,9 @@
 //
 // Uploads without a byte, of which the store knows nothing yet, are remembered here, for when their home dies.
 //
+// Each process may have a journal of small uploads. What one that dies leaves in it is recovered before anybody else is told of
+// its uploads.
+//
 // Nobody loses a lock but by its end: what a process held goes to others when the process is gone, and no sooner.
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -30,7 +33,11 @@ export const begunSchema = shownSchema.extend({ startedAt: z.iso.datetime() });
 /** `untouched`: nobody has written to it since, so the store need not be asked. */
 export const homeSchema = uploadSchema.extend({ begun: begunSchema.optional(), untouched: z.boolean() });
 
+/** Whose journal it is (sessions/journal.ts). */
+export const ownerSchema = z.object({ owner: z.string() });
+
 export type Begun = z.infer<typeof begunSchema>;
+export type Owner = z.infer<typeof ownerSchema>;
 
 /** Of a lock that the primary has: it cannot outlive it. */
 const OWN: Lease = { token: '', confirm: async () => undefined, isLost: () => false };
@@ -39,13 +46,16 @@ const MOST_HOMES = 100_000;
 /** Uploads without a byte that are remembered; an entry is some 300 bytes. */
 const MOST_BEGUN = 20_000;
 
-export function createLockDesk(): LockDesk {
+/** @param recover brings to the store what a process that is gone left in its journal; what keeps it from that it tells itself */
+export function createLockDesk(recover: (owner: string) => Promise<void>): LockDesk {
   const table = createLocks();
   /** Of one upload, one move at a time. */
   const moves = createLocks();
   const homes = new LRUCache<SessionId, Channel>(atMost(MOST_HOMES));
   const begun = new LRUCache<SessionId, Begun>(atMost(MOST_BEGUN));
   const served = new Set<Channel>();
+  /** What all of those that are gone have left. */
+  let recovered: Promise<unknown> = Promise.resolve();
 
   /** Those that may be the home of the upload; the one that asks is not asked. */
   function mayKeep(id: SessionId, asking: Channel | undefined): Channel[] {
@@ -65,6 +75,7 @@ export function createLockDesk(): LockDesk {
       }),
     );
     const untouched = (await Promise.all(answers)).find((answer) => begunSchema.safeParse(answer).success);
+    await recovered;
     if (untouched === undefined) return undefined;
     const session = begunSchema.parse(untouched);
     begun.set(id, session);
@@ -88,7 +99,12 @@ export function createLockDesk(): LockDesk {
     serve(channel) {
       /** What ends the holding of each ticket. */
       const held = new Map<number, () => void>();
+      let journal: string | undefined;
       served.add(channel);
+
+      channel.on('journal', (content) => {
+        journal = ownerSchema.parse(content).owner;
+      });
 
       channel.on('lock', (content) => {
         const { name, alone, ticket } = lockSchema.parse(content);
@@ -133,6 +149,7 @@ export function createLockDesk(): LockDesk {
         const { id, repository } = shownSchema.parse(content);
         const asked = mayKeep(id, channel).map((other) => other.ask('show', { id, repository }));
         const answers = await Promise.allSettled(asked);
+        await recovered;
         const shown = answers
           .filter((answer) => answer.status === 'fulfilled')
           .find(({ value }) => value !== undefined && value !== null)?.value;
@@ -145,6 +162,7 @@ export function createLockDesk(): LockDesk {
       return {
         gone() {
           served.delete(channel);
+          if (journal !== undefined) recovered = Promise.all([recovered, recover(journal)]);
           // Those that it still waits for are given to it too, and back at once.
           for (const release of held.values()) release();
           held.clear();

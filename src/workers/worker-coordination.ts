@@ -3,6 +3,7 @@
 //
 // A lock that was given holds as long as the wire to the primary does. When that is cut the process ends; until it has, it
 // writes nothing more.
+import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
@@ -14,9 +15,11 @@ import { createLocks, type Lease, type Locks } from '../registry/locks.ts';
 import { isRepositoryName, type RepositoryName } from '../registry/name.ts';
 import { isSessionId, type SessionId, type UploadSession } from '../registry/sessions.ts';
 import type { Coordination } from '../sessions/coordination.ts';
+import { createSessionJournal, type SessionJournal } from '../sessions/journal.ts';
+import { moveOutQuiet } from '../sessions/quiet-uploads.ts';
 import { createStorageSessions } from '../sessions/storage.ts';
 import type { Channel } from './channel.ts';
-import { type Begun, homeSchema, shownSchema, uploadSchema } from './lock-desk.ts';
+import { type Begun, homeSchema, type Owner, shownSchema, uploadSchema } from './lock-desk.ts';
 
 /** Uploads that are at home here, at most; those that have been quiet for longest move out. */
 const MOST_AT_HOME = 50_000;
@@ -30,7 +33,9 @@ interface Inherited {
 const shownAsSchema = z.object({ startedAt: z.iso.datetime(), size: z.number() });
 
 export function createWorkerCoordination(driver: StorageDriver, channel: Channel): Coordination {
-  const sessions = createStorageSessions(driver);
+  const journal = driver.stagesInPlace ? openJournal(driver, channel) : undefined;
+  const sessions = createStorageSessions(driver, journal);
+  const quiet = journal && moveOutQuiet(journal, writeDown);
   /** Among the requests of this process. */
   const local = createLocks();
   const home = new LRUCache<SessionId, true>({
@@ -51,11 +56,15 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     isLost: () => channel.isCut(),
   };
 
-  /** Resolves when nobody here is at work on the upload. Gives it if it was begun and nothing more; else the store knows all of it. */
+  /**
+   * Resolves when nobody here is at work on the upload. Gives it if it was begun and nothing more; else the store knows all of it.
+   * Throws what the store throws; the upload is still here then.
+   */
   function moveOut(id: SessionId): Promise<Begun | undefined> {
     home.delete(id);
     return local.exclusive(id, async () => {
       const session = sessions.takeOut(id);
+      if (session === undefined) await sessions.handOver(id);
       const heir = inherited.get(id);
       inherited.delete(id);
       if (session !== undefined) return describeBeginning(session);
@@ -63,7 +72,7 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     });
   }
 
-  /** Makes room, without anybody who waits for it. */
+  /** Makes room, without anybody who waits for it. The upload stays at home here. */
   async function writeDown(id: SessionId): Promise<void> {
     await local.exclusive(id, () => sessions.handOver(id));
   }
@@ -127,7 +136,9 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
     id: SessionId,
   ): Promise<UploadSession | undefined> {
     const { data: shown } = shownAsSchema.safeParse(await channel.ask('show', { id, repository }));
-    if (shown === undefined) return sessions.find(repository, id);
+    // The bytes of one that was begun by a process which is gone by now may have come to the store meanwhile.
+    const found = shown === undefined || shown.size === 0 ? await sessions.find(repository, id) : undefined;
+    if (found !== undefined || shown === undefined) return found;
     const write = { key: uploadData(repository, id), size: shown.size };
     return { id, repository, startedAt: new Date(shown.startedAt), write };
   }
@@ -162,7 +173,9 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
         isSessionId(name) ? atHome(name, 'exclusive', work) : fromPrimary(name, true, work),
     },
     sessions: {
-      ...sessions,
+      get holds() {
+        return sessions.holds ?? 0;
+      },
       async create(session) {
         await sessions.create(session);
         home.set(session.id, true);
@@ -195,8 +208,18 @@ export function createWorkerCoordination(driver: StorageDriver, channel: Channel
         channel.tell('ended', { id });
       },
     },
-    close: () => sessions.close(),
+    async close() {
+      quiet?.stop();
+      await sessions.close();
+    },
   };
+}
+
+/** The primary is told whose it is before there is anything in it: it recovers what a worker that dies leaves. */
+function openJournal(driver: StorageDriver, channel: Channel): SessionJournal {
+  const owner = randomUUID();
+  channel.tell('journal', { owner } satisfies Owner);
+  return createSessionJournal(driver, { owner });
 }
 
 function describeBeginning({ id, repository, startedAt }: UploadSession): Begun {

@@ -157,7 +157,7 @@ test('an upload whose bytes are a blob already, which somebody else pushed, is s
 
 test('a journal that is long is left for a new one, which has what is still open', async (t) => {
   const driver = await openDirectory(t);
-  const journal = createSessionJournal(driver, 1_000);
+  const journal = createSessionJournal(driver, { longest: 1_000 });
   const open = await heldSession(driver, 'open all the time');
   await journal.keep(open);
   const ended: UploadSession[] = [];

@@ -2,6 +2,7 @@
 
 import { createUploadQuota, type UploadQuota } from '../../src/http/upload-quota.ts';
 import type { Coordination } from '../../src/sessions/coordination.ts';
+import { recoverJournals } from '../../src/sessions/journal-recovery.ts';
 import { type Channel, createChannel, type Wire } from '../../src/workers/channel.ts';
 import { createLockDesk } from '../../src/workers/lock-desk.ts';
 import { createSharedQuota, serveQuota } from '../../src/workers/quota-desk.ts';
@@ -40,11 +41,15 @@ export function openShares(driver: StorageDriver, count: number, openUploads: nu
 
 /** A primary, and as many workers as are wanted. */
 export function openPrimary(openUploads = 0) {
-  const desk = createLockDesk();
+  let store: StorageDriver | undefined;
+  const desk = createLockDesk(async (owner) => {
+    if (store !== undefined) await recoverJournals(store, owner);
+  });
   const quota = createUploadQuota({ most: openUploads });
   return {
     desk,
     addWorker(driver: StorageDriver) {
+      store ??= driver;
       const [here, there] = linkedChannels();
       const served = [desk.serve(here), serveQuota(here, quota)];
       return {

@@ -3,13 +3,21 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { isRefusal } from '../../src/registry/errors.ts';
+import { UPLOAD_JOURNALS, uploads } from '../../src/registry/layout.ts';
 import type { Lease, Locks } from '../../src/registry/locks.ts';
 import { parseRepositoryName } from '../../src/registry/name.ts';
+import type { SessionId } from '../../src/registry/sessions.ts';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
 import { createMemoryDriver } from '../../storage-drivers/memory/memory-driver.ts';
 import { locksSuite, work } from '../registry/locks-suite.ts';
-import { newSession, repository, saveAlone, sessionsSuite } from '../sessions/suite.ts';
+import {
+  newSession,
+  repository,
+  type SessionsUnderTest,
+  saveAlone,
+  sessionsSuite,
+} from '../sessions/suite.ts';
 import { openPrimary } from '../support/linked-workers.ts';
 import { temporaryDirectory } from '../support/service.ts';
 
@@ -131,20 +139,86 @@ test('an upload that was begun in one process is known in the others at once, an
   await first.sessions.create(session);
   assert.deepEqual(await second.sessions.find(repository, session.id), session, 'where it stands');
   await second.locks.exclusive(session.id, async () => {
-    assert.deepEqual(await second.sessions.find(repository, session.id), session, 'and to go on with');
+    const { holds } = second.sessions;
+    assert.ok(holds !== undefined && holds > 0);
+    const write = { ...session.write, holds };
+    assert.deepEqual(
+      await second.sessions.find(repository, session.id),
+      { ...session, write },
+      'and to go on with',
+    );
   });
-  for (const worker of [first, second, first]) {
-    const { id } = session;
-    await worker.locks.exclusive(id, async (lease) => {
-      const found = await worker.sessions.find(repository, id);
-      assert.ok(found);
-      await worker.sessions.claim(found, lease);
-      const write = await driver.append(found.write, oneByte());
-      await worker.sessions.save({ ...found, write }, lease);
-    });
-  }
+  for (const worker of [first, second, first]) await addByte(worker, driver, session.id);
   assert.equal((await second.sessions.find(repository, session.id))?.write.size, 3);
 });
+
+test('few bytes of an upload are in the journal of its process alone, and whoever looks finds them', async (t) => {
+  const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
+  const { addWorker } = openPrimary();
+  const [first, second] = [addWorker(driver), addWorker(driver)];
+  const session = newSession();
+  const { id } = session;
+  await first.sessions.create({ ...session, write: { ...session.write, holds: first.sessions.holds ?? 0 } });
+  await addByte(first, driver, id);
+  assert.deepEqual(await driver.list(uploads(repository)), []);
+  assert.equal((await driver.list(UPLOAD_JOURNALS)).length, 1);
+  assert.equal((await second.sessions.find(repository, id))?.write.size, 1);
+  assert.equal(await second.sessions.find(parseRepositoryName('other'), id), undefined);
+  await addByte(second, driver, id);
+  assert.deepEqual(
+    (await driver.list(uploads(repository))).map(({ name }) => name),
+    [id],
+  );
+  first.die();
+  second.die();
+  const third = addWorker(driver);
+  assert.equal((await third.sessions.find(repository, id))?.write.size, 2, 'not as few as there were once');
+});
+
+for (const what of ['where it stands', 'to go on with it'] as const) {
+  test(`whoever asks for an upload when its process has died, ${what}, waits until its journal is recovered`, async (t) => {
+    const driver = await createFilesystemDriver({ rootDirectory: await temporaryDirectory(t) });
+    const looked = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const slow: StorageDriver = {
+      ...driver,
+      async list(prefix, options) {
+        if (prefix === UPLOAD_JOURNALS) {
+          looked.resolve();
+          await gate.promise;
+        }
+        return driver.list(prefix, options);
+      },
+    };
+    const { addWorker } = openPrimary();
+    const [first, second, third] = [addWorker(slow), addWorker(driver), addWorker(driver)];
+    const [session, other] = [newSession(), newSession()];
+    const { holds = 0 } = first.sessions;
+    for (const [worker, { id, write, ...more }] of [
+      [first, session],
+      [third, other],
+    ] as const) {
+      await worker.sessions.create({ ...more, id, write: { ...write, holds } });
+      await addByte(worker, driver, id);
+    }
+    await settle();
+    first.die();
+    await looked.promise;
+    const sizes: (number | undefined)[] = [];
+    const find = async () => {
+      sizes.push((await second.sessions.find(repository, session.id))?.write.size);
+    };
+    const found = what === 'where it stands' ? find() : second.locks.exclusive(session.id, find);
+    await settle();
+    assert.deepEqual(sizes, []);
+    gate.resolve();
+    await found;
+    assert.deepEqual(sizes, [1]);
+    assert.equal((await driver.list(UPLOAD_JOURNALS)).length, 1, 'the other one is of a process that lives');
+    await addByte(third, driver, other.id);
+    assert.equal((await second.sessions.find(repository, other.id))?.write.size, 2);
+  });
+}
 
 test('an upload is never remembered as it was before another process went on with it', async () => {
   // Where the store does not show the bytes, what a process remembers is all it looks at.
@@ -252,6 +326,17 @@ test('uploads without a byte are written down when a worker stops', async () => 
   first.die();
   assert.deepEqual(await addWorker(driver).sessions.find(repository, session.id), session);
 });
+
+/** As a request does that brings one. */
+async function addByte(worker: SessionsUnderTest, driver: StorageDriver, id: SessionId): Promise<void> {
+  await worker.locks.exclusive(id, async (lease) => {
+    const found = await worker.sessions.find(repository, id);
+    assert.ok(found);
+    if ((found.write.holds ?? 0) === 0) await worker.sessions.claim(found, lease);
+    const write = await driver.append(found.write, oneByte());
+    await worker.sessions.save({ ...found, write }, lease);
+  });
+}
 
 async function* oneByte(): AsyncGenerator<Uint8Array> {
   yield Buffer.from('x');
