@@ -1,10 +1,11 @@
 // A server that is killed while clients write, again and again on one directory, and must never have lost, invented or broken
 // anything. BERTH_CRASH_SEED makes a run again, as far as chance allows.
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasEnded } from '../../storage-drivers/process-state.ts';
 import { childrenOf } from '../support/processes.ts';
 import { startBerth, temporaryDirectory } from '../support/service.ts';
 import { auditAll, auditSome } from './audit.ts';
@@ -30,7 +31,7 @@ export interface KillOptions {
   readonly directory?: string;
   /** How many processes the server has. @default 1 */
   readonly workers?: number;
-  /** What befalls the store after each kill, beside the kill itself. */
+  /** What befalls the store after each kill, beside the kill itself. No process of the server is there any more. */
   readonly afterKill?: (world: World) => Promise<void>;
 }
 
@@ -69,12 +70,16 @@ export async function killAgainAndAgain(
         killIfThere(random.pick(await childrenOf(server.pid)));
         await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
       }
+      const left = await childrenOf(server.pid);
       await server.stop('SIGKILL');
       for (const result of await writing) {
         if (result.status === 'rejected') throw result.reason;
         done += result.value;
       }
-      await afterKill?.(world);
+      if (afterKill !== undefined) {
+        for (const pid of left) await untilGone(pid);
+        await afterKill(world);
+      }
     } catch (error) {
       // Its last words, such as the cause of an answer of 500, may still be on their way.
       await sleep(100);
@@ -97,6 +102,15 @@ export async function killAgainAndAgain(
 
 function killIfThere(pid: number | undefined): void {
   if (pid !== undefined) process.kill(pid, 'SIGKILL');
+}
+
+/** Who has lost the primary ends by itself, some milliseconds later. */
+async function untilGone(pid: number): Promise<void> {
+  for (;;) {
+    const state = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
+    if (state === undefined || hasEnded(state)) return;
+    await sleep(5);
+  }
 }
 
 /** That a worker died is what was done to it. */

@@ -1,19 +1,36 @@
 // A disk of its own whose power can be cut: what its file system has not brought to it by then is gone.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { runCommand } from '../support/command.ts';
 import { inReverse, privateDirectory } from '../support/processes.ts';
+import { whyNotHere } from '../support/system-packages.ts';
 
 const MIB = 1024 * 1024;
 
-export const fileSystems = {
+const fileSystems = {
   // By itself it would bring everything to the disk every five seconds.
   ext4: { make: ['mkfs.ext4', '-q'], mount: 'loop,commit=300' },
   xfs: { make: ['mkfs.xfs', '-q'], mount: 'loop' },
 } as const;
 
 export type FileSystem = keyof typeof fileSystems;
+
+/** Why there can be none here, in words for node:test's `skip`; `false` if there can. */
+export function whyNoDisk(type: FileSystem): string | false {
+  const reason = whyNotHere([`mkfs.${type}`, 'umount'], { root: true });
+  if (reason !== false) return reason;
+  if (!existsSync('/dev/loop-control')) return 'there are no loop devices';
+  // A module that is there would be loaded by the mount.
+  spawnSync('modprobe', ['--quiet', type]);
+  return knownFileSystems().includes(type) ? false : `this kernel has no ${type}`;
+}
+
+function knownFileSystems(): string[] {
+  return readFileSync('/proc/filesystems', 'utf8').split(/\s+/);
+}
 
 export interface Disk {
   /** Where it is mounted. */

@@ -6,9 +6,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { createRegistryClient } from '../support/registry-client.ts';
 import { digestOf } from '../support/sample-image.ts';
 import { startBerth } from '../support/service.ts';
-import { whyNotHere } from '../support/system-packages.ts';
 import { killAgainAndAgain } from './again-and-again.ts';
-import { type Disk, mountDisk } from './disk.ts';
+import { type Disk, mountDisk, whyNoDisk } from './disk.ts';
 import type { World } from './world.ts';
 
 const CUTS = Number(process.env['BERTH_CRASH_CUTS'] ?? 25);
@@ -16,8 +15,7 @@ const CUTS = Number(process.env['BERTH_CRASH_CUTS'] ?? 25);
 const ATTEMPTS = 5;
 
 for (const type of ['ext4', 'xfs'] as const) {
-  const skip = whyNotHere([`mkfs.${type}`, 'umount'], { root: true });
-  describe(`on ${type}`, { skip }, () => {
+  describe(`on ${type}`, { skip: whyNoDisk(type) }, () => {
     test('a power cut takes nothing that was answered, and leaves no wrong answer', async (context) => {
       const disk = await mountDisk(context, type);
       await killAgainAndAgain(context, {
