@@ -19,11 +19,11 @@ export interface SessionJournal {
   /** Resolves when the state of the session is durable. Throws what the store throws; the state before is kept then. */
   keep(session: UploadSession): Promise<void>;
   /**
-   * The session has ended. Resolves when no end of this process brings it back; a power cut may, to be purged like any upload that nobody
-   * finishes. Throws what the store throws.
+   * The session has ended. Resolves when no end of this process brings it back, as far as the store takes that down; a power cut may bring
+   * it back, to be purged like any upload that nobody finishes.
    */
   end(id: SessionId): Promise<void>;
-  /** The session is kept elsewhere. Resolves when that is durable. Throws what the store throws. */
+  /** The session is kept elsewhere. Resolves when that is durable. Throws what the store throws; it is kept here then. */
   leave(id: SessionId): Promise<void>;
   /** The sessions whose last state came at least so many milliseconds ago. */
   quietFor(ms: number): readonly UploadSession[];
@@ -79,11 +79,12 @@ export function createSessionJournal(
       }),
 
     async end(id) {
-      if (forget(id)) await add(formatEnd(id), false);
+      // What came of the upload is there, whatever becomes of this line; who has to keep something tells what is wrong.
+      if (forget(id)) await add(formatEnd(id), false).catch(() => undefined);
     },
 
     async leave(id) {
-      if (forget(id)) await add(formatEnd(id), true);
+      if (open.has(id)) await add(formatEnd(id), true, () => forget(id));
     },
 
     quietFor(ms) {

@@ -214,6 +214,35 @@ test('a state that cannot be kept leaves the one before, and the next one is kep
   );
 });
 
+test('an upload that cannot leave the journal is in it still, and one that ends has ended', async (t) => {
+  const driver = await openDirectory(t);
+  let broken = false;
+  const journal = createSessionJournal({
+    ...driver,
+    async append(write, content, options) {
+      if (broken) throw new Error('no space');
+      return driver.append(write, content, options);
+    },
+  });
+  const session = await heldSession(driver, 'some bytes');
+  await journal.keep(session);
+  broken = true;
+  await assert.rejects(journal.leave(session.id), /no space/);
+  assert.deepEqual(journal.find(session.id), session);
+  assert.equal(journal.heldBytes(), session.write.size);
+  const ended = await heldSession(driver, 'ended');
+  broken = false;
+  await journal.keep(ended);
+  broken = true;
+  // Its blob is there: nobody is told that it is not.
+  await journal.end(ended.id);
+  assert.equal(journal.find(ended.id), undefined);
+  broken = false;
+  await journal.leave(session.id);
+  assert.equal(journal.find(session.id), undefined);
+  assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
+});
+
 test('a journal that somebody removed is begun anew, with what is still open', async (t) => {
   const driver = await openDirectory(t);
   const journal = createSessionJournal(driver);
