@@ -6,6 +6,8 @@ const SMALL_LENGTH = 64 * 1024;
 const BUDGET = 32 * LARGE_LENGTH;
 /** Small buffers kept for the next reader: made anew for every read, they would pile up until they are collected. */
 const KEPT_SMALL = 256;
+/** What nobody borrowed for so long is given back to the system. */
+const IDLE_MS = 30_000;
 
 export interface BufferPool {
   /**
@@ -23,9 +25,16 @@ export function createBufferPool(): BufferPool {
   const freeLarge: Uint8Array<ArrayBuffer>[] = [];
   const freeSmall: Uint8Array<ArrayBuffer>[] = [];
   let lent = 0;
+  let idle: NodeJS.Timeout | undefined;
+
+  function letGo(): void {
+    freeLarge.length = 0;
+    freeSmall.length = 0;
+  }
 
   return {
     borrow(wanted) {
+      clearTimeout(idle);
       const length = Math.min(wanted, LARGE_LENGTH);
       if (length <= SMALL_LENGTH || lent + length > BUDGET) {
         const kept = length >= SMALL_LENGTH ? freeSmall.pop() : undefined;
@@ -47,6 +56,8 @@ export function createBufferPool(): BufferPool {
 
   function forget(buffer: Uint8Array): void {
     if (buffer.length > SMALL_LENGTH) lent -= buffer.length;
+    clearTimeout(idle);
+    idle = setTimeout(letGo, IDLE_MS).unref();
   }
 }
 
