@@ -1,5 +1,6 @@
 // Starts and stops the servers that tests and benchmarks talk to: ours, and Debian's docker-registry beside it.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -105,14 +106,27 @@ export async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): 
   return child.exitCode;
 }
 
+/**
+ * A port that nobody listens on, and that the system gives to nobody by itself (it begins at 32768): another test's server, which
+ * took it until ours has begun, would answer in its place.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return address.port;
+  return true;
 }
 
 /** A fresh directory that is removed when the test, or whoever offers `after`, ends. */
