@@ -52,14 +52,8 @@ export async function recoverUploads(
   tellOfRecovery('a server that was killed', await recoverJournals(driver), log);
 }
 
-/** The same for a worker that has died; `owner` names its journal. Never throws. */
-export async function recoverWorker(
-  driver: StorageDriver,
-  { storage }: Configuration,
-  log: Logger,
-  owner: string,
-): Promise<void> {
-  if (storage.maintenance.readonly.enabled) return;
+/** The same for a worker that has died; `owner` names its journal, of which there is none where nothing is written. Never throws. */
+export async function recoverWorker(driver: StorageDriver, log: Logger, owner: string): Promise<void> {
   const recovery = recoverJournals(driver, owner).catch((failure: unknown) => ({ uploads: 0, failure }));
   tellOfRecovery('a worker that has died', await recovery, log);
 }

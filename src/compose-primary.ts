@@ -82,7 +82,7 @@ const traceSchema = z.object({ state: z.enum(['lost', 'delivered']), reason: z.s
 export async function startPrimary(dependencies: PrimaryDependencies): Promise<RunningServer> {
   const { configuration, log, traces, size, fork, startWith, traceNews, onFirstAdministrator } = dependencies;
   await using undo = new AsyncDisposableStack();
-  const desk = createLockDesk((owner) => recoverWorker(driver, configuration, log, owner));
+  const desk = createLockDesk((owner) => recoverWorker(driver, log, owner));
   const attempts = openAttempts(configuration.auth);
   const quota = createUploadQuota({ most: configuration.http.openuploads });
   const key = randomBytes(32).toString('base64');

@@ -188,8 +188,8 @@ export interface StorageDriver {
    * An empty content is fine and makes the staged bytes exist. As with a reader, a chunk is valid only until the next one is asked for,
    * and each costs a way to the store: whoever gets them small gathers them.
    *
-   * Resolves to the longer write when everything is durable that `detail` does not hold, if it is to be. If it throws, `write` is as valid as it was before; an error
-   * thrown by `content` itself passes through unchanged.
+   * Resolves to the longer write when everything is durable that `detail` does not hold, if it is to be. If it throws, `write` is as
+   * valid as it was before; an error thrown by `content` itself passes through unchanged.
    */
   append(
     write: StagedWrite,

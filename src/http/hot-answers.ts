@@ -67,7 +67,6 @@ export function createHotAnswers(dependencies: HotAnswersDependencies): HotAnswe
     maxSize: KEPT_BYTES,
     sizeCalculation: ({ body }, url) => body.length + 2 * url.length + COST,
   });
-
   const holds = createSharedLooks();
 
   /** Resolves to whether it was answered. */

@@ -23,18 +23,14 @@ export class RedisRefusedError extends Error {
  */
 export function createLocalCoordination(driver: StorageDriver, { journaled = false } = {}): Coordination {
   const locks = createLocks();
-  if (!journaled || driver.stagesInPlace !== true) {
-    const sessions = createStorageSessions(driver);
-    return { locks, sessions, close: () => sessions.close() };
-  }
-  const journal = createSessionJournal(driver);
+  const journal = journaled && driver.stagesInPlace ? createSessionJournal(driver) : undefined;
   const sessions = createStorageSessions(driver, journal);
-  const quiet = moveOutQuiet(journal, (id) => locks.exclusive(id, () => sessions.handOver(id)));
+  const quiet = journal && moveOutQuiet(journal, (id) => locks.exclusive(id, () => sessions.handOver(id)));
   return {
     locks,
     sessions,
     async close() {
-      quiet.stop();
+      quiet?.stop();
       await sessions.close();
     },
   };

@@ -23,9 +23,9 @@ export interface Recovery {
 }
 
 /**
- * Recovers the journals of one process, or those of all. To be called when they are gone, before anybody asks for an upload, and by nobody else at the same time. All or nothing: what goes on in the store
- * must not be in a journal any more, or the next start would bring its fewer bytes back. Throws what the store throws where it
- * cannot be told which of the two it is.
+ * Recovers the journals of one process, or those of all. To be called when they are gone, before anybody asks for an upload, and by
+ * nobody else at the same time. All or nothing: what goes on in the store must not be in a journal any more, or the next start would
+ * bring its fewer bytes back. Throws what the store throws where it cannot be told which of the two it is.
  */
 export async function recoverJournals(driver: StorageDriver, owner?: string): Promise<Recovery> {
   if (driver.stagesInPlace !== true) return { uploads: 0 };

@@ -78,7 +78,6 @@ export function gatherChunks(body: Readable, length: number, pool: BufferPool): 
       if (shown !== undefined) pool.giveBack(shown.memory);
       shown = undefined;
       if (ready.length === 0 && filling === undefined && outcome === undefined) {
-        body.resume();
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

@@ -40,7 +40,7 @@ export async function killAgainAndAgain(
   context: TestContext,
   { kills, workers = 1, afterKill, ...options }: KillOptions,
 ): Promise<void> {
-  context.diagnostic(`BERTH_CRASH_SEED=${SEED}`);
+  context.diagnostic(`BERTH_CRASH_SEED=${SEED} for ${kills} kills`);
   const configuration = workers === 1 ? CONFIGURATION : { ...CONFIGURATION, http: { workers } };
   const random = createRandom(SEED);
   const directory = options.directory ?? (await temporaryDirectory(context));

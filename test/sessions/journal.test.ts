@@ -188,20 +188,14 @@ test('of two journals, as a crash may leave them, an end in either counts', asyn
 
 test('a state that cannot be kept leaves the one before, and the next one is kept', async (t) => {
   const driver = await openDirectory(t);
-  let broken = false;
-  const journal = createSessionJournal({
-    ...driver,
-    async append(write, content) {
-      if (broken) throw new Error('no space');
-      return driver.append(write, content);
-    },
-  });
+  const disk = breakable(driver);
+  const journal = createSessionJournal(disk.driver);
   const before = await heldSession(driver, 'before');
   await journal.keep(before);
-  broken = true;
+  disk.isFull = true;
   await assert.rejects(journal.keep(await heldSession(driver, 'before and after', before)), /no space/);
   assert.deepEqual(journal.find(before.id), before);
-  broken = false;
+  disk.isFull = false;
   const doubtful = await driver.list(UPLOAD_JOURNALS);
   const after = await heldSession(driver, 'before and after all', before);
   await journal.keep(after);
@@ -216,28 +210,22 @@ test('a state that cannot be kept leaves the one before, and the next one is kep
 
 test('an upload that cannot leave the journal is in it still, and one that ends has ended', async (t) => {
   const driver = await openDirectory(t);
-  let broken = false;
-  const journal = createSessionJournal({
-    ...driver,
-    async append(write, content, options) {
-      if (broken) throw new Error('no space');
-      return driver.append(write, content, options);
-    },
-  });
+  const disk = breakable(driver);
+  const journal = createSessionJournal(disk.driver);
   const session = await heldSession(driver, 'some bytes');
   await journal.keep(session);
-  broken = true;
+  disk.isFull = true;
   await assert.rejects(journal.leave(session.id), /no space/);
   assert.deepEqual(journal.find(session.id), session);
   assert.equal(journal.heldBytes(), session.write.size);
   const ended = await heldSession(driver, 'ended');
-  broken = false;
+  disk.isFull = false;
   await journal.keep(ended);
-  broken = true;
+  disk.isFull = true;
   // Its blob is there: nobody is told that it is not.
   await journal.end(ended.id);
   assert.equal(journal.find(ended.id), undefined);
-  broken = false;
+  disk.isFull = false;
   await journal.leave(session.id);
   assert.equal(journal.find(session.id), undefined);
   assert.deepEqual(await recoverJournals(driver), { uploads: 0 });
@@ -373,4 +361,19 @@ async function damage(driver: StorageDriver, change: (content: string) => string
     const content = Buffer.from(await driver.read(uploadJournal(name))).toString();
     await driver.write(uploadJournal(name), Buffer.from(change(content)));
   }
+}
+
+/** The same driver, which takes no bytes while its disk is full. */
+function breakable(driver: StorageDriver) {
+  const disk = {
+    isFull: false,
+    driver: {
+      ...driver,
+      async append(...words: Parameters<StorageDriver['append']>) {
+        if (disk.isFull) throw new Error('no space');
+        return driver.append(...words);
+      },
+    },
+  };
+  return disk;
 }
