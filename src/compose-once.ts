@@ -11,6 +11,7 @@ import {
 } from './maintenance/presence.ts';
 import type { PurgeDependencies } from './maintenance/purge-uploads.ts';
 import { type Schedule, schedulePurge } from './maintenance/schedule.ts';
+import type { Locks } from './registry/locks.ts';
 import type { Coordination } from './sessions/coordination.ts';
 import { type Recovery, recoverJournals } from './sessions/journal-recovery.ts';
 
@@ -40,6 +41,20 @@ export async function showPresence(
   const sharesNothing = storage.driver.name === 'inmemory' || storage.maintenance.readonly.enabled;
   if (redis !== undefined || sharesNothing) return undefined;
   return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS, ...(workers && { workers }) });
+}
+
+/** What a server was answered for when the machine went down. Throws what the store throws. */
+export async function recoverWrites(
+  driver: StorageDriver,
+  locks: Locks,
+  { storage }: Configuration,
+  log: Logger,
+): Promise<void> {
+  const { recover } = driver;
+  if (recover === undefined || storage.maintenance.readonly.enabled) return;
+  // Of several servers the first one does it before it changes anything; none of them leaves anything to be recovered.
+  const objects = await locks.exclusive('recovery', recover);
+  if (objects > 0) log.info({ objects }, 'brought back what a power cut had taken');
 }
 
 /** What a server that was killed kept of uploads, when it is sure that it is gone. A full disk does not keep this one from starting. */

@@ -26,6 +26,7 @@ import {
   overRedis,
   recoverUploads,
   recoverWorker,
+  recoverWrites,
   showPresence,
   startPurging,
   waitForPredecessors,
@@ -169,6 +170,7 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
   const { address, port } = await crew.begin(duties);
   presence = await showPresence(driver, configuration, log, () => crew.pids());
   undo.defer(async () => presence?.end());
+  await recoverWrites(driver, coordination.locks, configuration, log);
   await recoverUploads(driver, configuration, log);
   await events.start();
   crew.open();

@@ -2,17 +2,28 @@
 import type { Configuration } from '../config/schema.ts';
 import type { StorageDriver } from '../storage-drivers/driver.ts';
 import { drivers } from '../storage-drivers/index.ts';
+import { ROOT } from './registry/layout.ts';
 
 /** The storage is one that only the server itself can see. */
 export class NoSharedStorageError extends Error {
   override readonly name = 'NoSharedStorageError';
 }
 
-/** Throws a DriverError if it cannot be opened. */
-export function openDriver(choice: Configuration['storage']['driver']): Promise<StorageDriver> {
+/**
+ * Throws a DriverError if it cannot be opened. `alone`: no other process changes the content while this one does, which begins when
+ * it is told that (`recover`).
+ */
+export function openDriver(
+  choice: Configuration['storage']['driver'],
+  { alone = false } = {},
+): Promise<StorageDriver> {
   if (choice.name === 'inmemory') return drivers.memory();
   if (choice.name === 's3') return drivers.s3(choice);
-  return drivers.filesystem({ rootDirectory: choice.rootdirectory, durability: choice.durability });
+  return drivers.filesystem({
+    rootDirectory: choice.rootdirectory,
+    durability: choice.durability,
+    ...(alone && { ownPrefix: ROOT }),
+  });
 }
 
 /** For a command beside a server. Throws NoSharedStorageError if it could not reach the storage of one. */

@@ -10,7 +10,14 @@ import { createRegistryApp } from './compose-app.ts';
 import type { AccessDependencies } from './compose-auth.ts';
 import { countedEvents } from './compose-events.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
-import { describeAuth, overRedis, recoverUploads, showPresence, startPurging } from './compose-once.ts';
+import {
+  describeAuth,
+  overRedis,
+  recoverUploads,
+  recoverWrites,
+  showPresence,
+  startPurging,
+} from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
 import { startHealthChecks } from './observe/health.ts';
@@ -42,7 +49,8 @@ export async function startServer(
   log: Logger,
   traces?: Traces,
 ): Promise<RunningServer> {
-  const store = await openDriver(configuration.storage.driver);
+  const alone = configuration.redis === undefined && !configuration.storage.maintenance.readonly.enabled;
+  const store = await openDriver(configuration.storage.driver, { alone });
   const observation = await openObservation(configuration, store.name, traces);
   const driver = createCheckedDriver(store, storageListener(observation, store.name));
   await using undo = new AsyncDisposableStack();
@@ -93,6 +101,7 @@ export async function startServer(
   );
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
+  await recoverWrites(driver, coordination.locks, configuration, log);
   await recoverUploads(driver, configuration, log);
   await events.start();
   gate.open();
@@ -115,6 +124,7 @@ export async function startServer(
       await events.close();
       await access.close();
       await coordination.close();
+      await driver.settle?.();
       // Last of what is written: the next server takes over what this one has put down.
       await presence?.end();
       health.stop();

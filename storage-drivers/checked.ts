@@ -23,6 +23,8 @@ export function createCheckedDriver(
 ): StorageDriver {
   const { name } = driver;
   const presignRead = driver.presignRead?.bind(driver);
+  const recover = driver.recover?.bind(driver);
+  const settle = driver.settle?.bind(driver);
   const sight = driver.sight?.bind(driver);
 
   return {
@@ -66,6 +68,9 @@ export function createCheckedDriver(
     ...(presignRead && {
       presignRead: (key, options) => run('presignRead', [key], () => presignRead(key, options)),
     }),
+
+    ...(recover && { recover: () => run('recover', [], recover) }),
+    ...(settle && { settle: () => run('settle', [], settle) }),
 
     // Not timed: it takes less than that.
     ...(sight && {

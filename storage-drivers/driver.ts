@@ -89,6 +89,11 @@ export interface AppendOptions {
    * @default true
    */
   readonly durable?: boolean;
+  /**
+   * More will be appended many times, and nothing will be committed: the object is read as it is. There may be zeros behind its bytes then.
+   * Of use where bytes are staged in place.
+   */
+  readonly grows?: boolean;
 }
 
 export interface DeleteOptions {
@@ -219,6 +224,16 @@ export interface StorageDriver {
    * an object. Drivers whose store has no such URLs have no such method.
    */
   presignRead?(key: string, options: PresignOptions): Promise<string>;
+
+  /**
+   * Makes anew what an earlier process was answered for and a power cut took from its place: some drivers write down first what they
+   * are about to do. For whoever is the only one at work on the store, before anything is read of what may be concerned. Resolves to
+   * how many objects were not as they had to be.
+   */
+  recover?(): Promise<number>;
+
+  /** Resolves when all that is durable is so in its own place, for whoever works on the store next, and may not know of `recover`. */
+  settle?(): Promise<void>;
 
   /**
    * Looks at a key, and gives what tells later whether the object there, or the names directly below it if it is a prefix, are

@@ -36,7 +36,8 @@ import type { RepositoryName } from './name.ts';
 import type { Tag } from './reference.ts';
 import type { SessionId } from './sessions.ts';
 
-const ROOT = 'docker/registry/v2';
+/** What the `registry` image keeps; only requests, and who clears up behind them, change anything below it. */
+export const ROOT = 'docker/registry/v2';
 export const REPOSITORIES = `${ROOT}/repositories`;
 
 /** The names directly below a repository that make it one (and not just a part of another repository's name). */

@@ -143,7 +143,7 @@ export function createSessionJournal(
   /** Resolves to whether the file is there. It is nobody's to remove, and still its loss must not cost more than it held. */
   async function addTo(present: StagedWrite, text: string, durable: boolean): Promise<boolean> {
     try {
-      file = await driver.append(present, onlyChunk(text), { durable });
+      file = await driver.append(present, onlyChunk(text), { durable, grows: true });
       return true;
     } catch (error) {
       if (isKeyNotFound(error)) return false;
@@ -160,7 +160,7 @@ export function createSessionJournal(
   async function beginFile(text: string): Promise<void> {
     const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
     const old = file;
-    file = await driver.append(newStagedWrite(newFile()), onlyChunk(states + text));
+    file = await driver.append(newStagedWrite(newFile()), onlyChunk(states + text), { grows: true });
     isDoubtful = false;
     // Both may be found after a crash: an end counts wherever it is, and a session only grows.
     if (old !== undefined) await driver.abort(old).catch(() => undefined);

@@ -8,6 +8,7 @@ import type { DurableDirectories } from './durable-directories.ts';
 import { errorCode } from './errors.ts';
 import type { Syncs } from './syncs.ts';
 import type { Workspace } from './workspace.ts';
+import type { WriteLog } from './write-log.ts';
 
 export interface AtomicWrites {
   /** Makes or replaces the file. Throws system errors, and what `after` throws. */
@@ -23,21 +24,29 @@ export interface AtomicWritesDependencies {
   readonly syncs: Syncs;
   readonly workspace: Workspace;
   readonly directories: DurableDirectories;
+  /** Absent: each write brings its own file to the disk. */
+  readonly log?: WriteLog | undefined;
 }
 
 export function createAtomicWrites(dependencies: AtomicWritesDependencies): AtomicWrites {
-  const { disk, syncs, workspace, directories } = dependencies;
+  const { disk, syncs, workspace, directories, log } = dependencies;
 
   return {
     async write(path, content, { durable = true, after, fresh = false }) {
-      const synced = durable && syncs.wanted;
-      if (fresh && (await createInPlace(path, content, synced))) return;
-      const temporary = workspace.temporaryFile();
-      if (!synced) {
+      if (log?.takes(path, content.length, durable)) {
         await after;
-        await disk.run('put', temporary, path, content);
+        await log.put(path, content, () => putUnsynced(path, content, fresh));
         return;
       }
+      await log?.release(path);
+      const synced = durable && syncs.wanted;
+      if (fresh && (await createInPlace(path, content, synced))) return;
+      if (!synced) {
+        await after;
+        await putUnsynced(path, content);
+        return;
+      }
+      const temporary = workspace.temporaryFile();
       try {
         await sync(disk.run('create', temporary, content, true));
         await after;
@@ -50,11 +59,16 @@ export function createAtomicWrites(dependencies: AtomicWritesDependencies): Atom
     },
   };
 
+  async function putUnsynced(path: string, content: Uint8Array, fresh = false): Promise<void> {
+    if (fresh && (await createInPlace(path, content, false))) return;
+    await disk.run('put', workspace.temporaryFile(), path, content);
+  }
+
   /** Nobody looks yet, so its bytes and its name are brought to the disk at the same time. False if there is a file already. */
   async function createInPlace(path: string, content: Uint8Array, synced: boolean): Promise<boolean> {
     const file = disk.run('create', path, content, synced);
     try {
-      await allEnded(synced ? sync(file) : file, directories.settle(dirname(path), file));
+      await (synced ? allEnded(sync(file), directories.settle(dirname(path), file)) : file);
       return true;
     } catch (error) {
       if (errorCode(error) === 'EEXIST') return false;

@@ -76,7 +76,7 @@ interface Call {
 interface Thread {
   readonly worker: Worker;
   /** What was handed to it and not answered yet, the oldest first. */
-  readonly batches: { readonly calls: readonly Call[]; readonly since: number }[];
+  readonly batches: { readonly calls: Call[]; readonly since: number }[];
   idle: NodeJS.Timeout | undefined;
 }
 
@@ -136,7 +136,9 @@ export function createDiskThread(settings: DiskThreadSettings = {}): DiskThread 
     threads.add(thread);
     let cause: unknown;
     worker.on('message', (outcomes: readonly Outcome[]) => {
-      const calls = thread.batches.shift()?.calls ?? [];
+      const oldest = thread.batches[0]?.calls ?? [];
+      const calls = oldest.splice(0, outcomes.length);
+      if (oldest.length === 0) thread.batches.shift();
       if (thread.batches.length === 0) rest(thread);
       for (const [index, call] of calls.entries()) settle(call, outcomes[index]);
     });

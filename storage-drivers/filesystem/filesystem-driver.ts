@@ -1,7 +1,8 @@
 // Objects as files: the key `a/b` is the file `<root>/a/b`, just as the `registry` image has it, so that either can
 // work on a directory of the other. Everything of our own is in `<root>/.berth` (workspace.ts).
 //
-// The order of every change is: bytes on disk, then the rename that makes them seen, then the directories on disk.
+// The order of every change is: bytes on disk, then the rename that makes them seen, then the directories on disk. Where nobody else
+// writes, small ones may come to the disk in a log first (write-log.ts).
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,13 +22,16 @@ import { createDurableDirectories } from './durable-directories.ts';
 import { asDriverError, missing, orMissing } from './errors.ts';
 import { readFileParts } from './file-reader.ts';
 import { listDirectory } from './listing.ts';
+import { recoverLogs } from './log-recovery.ts';
 import { openRoot } from './root.ts';
 import { createSight } from './sightings.ts';
 import { createSmallFiles } from './small-files.ts';
 import { createStagedObjects } from './staged-objects.ts';
 import { createStagedFiles } from './staged-writes.ts';
+import { syncStore } from './store-sync.ts';
 import { createSyncs, type Durability } from './syncs.ts';
 import { openWorkspace } from './workspace.ts';
+import { createWriteLog } from './write-log.ts';
 
 const BIG = { bigint: true } as const;
 const NAME = 'filesystem';
@@ -37,6 +41,17 @@ export interface FilesystemDriverOptions {
   readonly rootDirectory: string;
   /** @default 'strict' */
   readonly durability?: Durability;
+  /**
+   * A prefix. Only this process changes what is below it, and begins with that when it has called `recover`: small writes there may come
+   * to the disk in a log first.
+   * @default none
+   */
+  readonly ownPrefix?: string;
+  /**
+   * For how long, in milliseconds, such a write may be durable in the log only.
+   * @default 1000
+   */
+  readonly logMs?: number;
   /** Names the time since the machine was started. Only asked for where that matters. */
   readonly bootName?: () => Promise<string>;
 }
@@ -46,7 +61,7 @@ export interface FilesystemDriverOptions {
  * processes left in the driver's own folder. Throws a DriverError with the action `open`.
  */
 export async function createFilesystemDriver(options: FilesystemDriverOptions): Promise<StorageDriver> {
-  const { durability = 'strict', bootName = readBootName } = options;
+  const { durability = 'strict', bootName = readBootName, ownPrefix, logMs } = options;
   const disk = createDiskThread();
   const syncs = createSyncs(durability);
   const sync = createDirectorySync(disk, syncs);
@@ -57,13 +72,23 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     return { root, files, workspace: await openWorkspace(root, syncs), sight: await createSight(root) };
   });
   const directories = createDurableDirectories({ root, disk, syncs, sync });
-  const writes = createAtomicWrites({ disk, syncs, workspace, directories });
+  const logs = {
+    root,
+    directory: workspace.log,
+    sync: (paths: Iterable<string>) => syncStore({ root, syncs }, paths),
+    syncDirectory: () => directories.settle(workspace.log),
+  };
+  const log =
+    ownPrefix === undefined || !syncs.wanted
+      ? undefined
+      : createWriteLog({ ...logs, scope: pathOf(ownPrefix), oldMs: logMs });
+  const writes = createAtomicWrites({ disk, syncs, workspace, directories, log });
   const staged = createStagedObjects({
     pathOf,
-    files: createStagedFiles({ disk, syncs, directories, writes }),
+    files: createStagedFiles({ disk, syncs, directories, writes, log }),
     writes,
   });
-  const remove = createDeletion(disk, workspace, directories);
+  const remove = createDeletion(disk, workspace, directories, log);
   const readNames = createDirectoryNames(sight);
 
   return {
@@ -119,6 +144,10 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
       }),
 
     abort: (write) => run('abort', write.key, () => staged.abort(write)),
+
+    recover: () => run('recover', '', () => recoverLogs({ ...logs, workspace, disk })),
+
+    settle: () => run('settle', '', async () => log?.close()),
 
     ...(sight && { sight: (key: string) => sight(pathOf(key)) }),
   };

@@ -4,32 +4,19 @@
 // every few milliseconds only, and a second change within one tick could not be told from the first: so what changed just
 // now is not vouched for. File systems that ask another machine answer late, or from what they remember: not for them.
 import { type BigIntStats, statSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import type { StillThere } from '../driver.ts';
+import { isLocal } from './local-types.ts';
 
 /** Longer than the tick of any kernel, in milliseconds. */
 const SETTLED_MS = 100;
 
 const OPTIONS = { bigint: true, throwIfNoEntry: false } as const;
 
-/** The file systems of Linux (statfs(2)) that are on this machine and keep times of change to the nanosecond field. */
-const LOCAL_TYPES: ReadonlySet<number> = new Set([
-  0xef53, // ext4
-  0x58465342, // xfs
-  0x9123683e, // btrfs
-  0xf2f52010, // f2fs
-  0x2fc12fc1, // zfs
-  0xca451a4e, // bcachefs
-  0x01021994, // tmpfs
-  0x794c7630, // overlayfs
-]);
-
 export type Sight = (path: string) => StillThere | undefined;
 
 /** For paths below the root; `undefined` where its file system cannot be relied on. Throws system errors. */
 export async function createSight(root: string): Promise<Sight | undefined> {
-  const { type } = await statfs(root);
-  return process.platform === 'linux' && LOCAL_TYPES.has(type) ? sight : undefined;
+  return (await isLocal(root)) ? sight : undefined;
 }
 
 function sight(path: string): StillThere | undefined {

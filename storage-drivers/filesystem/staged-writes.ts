@@ -9,8 +9,10 @@ import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { isAbsence, missing, orMissing } from './errors.ts';
 import { createFileWriter } from './file-writer.ts';
+import { createGrowingFiles } from './growing-files.ts';
 import { headOf } from './small-contents.ts';
 import type { Syncs } from './syncs.ts';
+import type { WriteLog } from './write-log.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -33,6 +35,7 @@ export interface StagedFilesDependencies {
   readonly syncs: Syncs;
   readonly directories: DurableDirectories;
   readonly writes: AtomicWrites;
+  readonly log?: WriteLog | undefined;
 }
 
 export function createStagedFiles({
@@ -40,11 +43,16 @@ export function createStagedFiles({
   syncs,
   directories,
   writes,
+  log,
 }: StagedFilesDependencies): StagedFiles {
   const writeFrom = createFileWriter(syncs);
+  const growing = createGrowingFiles(directories);
 
   return {
-    async append(path, size, content, { durable = true }) {
+    async append(path, size, content, { durable = true, grows = false }) {
+      if (growing.has(path)) return addGrowing(path, size, content, durable && syncs.wanted);
+      await log?.release(path);
+      if (grows && size === 0 && syncs.wanted) return beginGrowing(path, content);
       const head = await headOf(content);
       if (head.whole !== undefined) return appendSmall(path, size, head.whole, durable && syncs.wanted);
       try {
@@ -55,6 +63,7 @@ export function createStagedFiles({
     },
 
     async commit(path, size, target) {
+      await log?.release(target);
       if ((await commitAsItIs(path, size, target)) === 'longer') {
         await cutToSize(path, size);
         await commitAsItIs(path, size, target);
@@ -63,12 +72,30 @@ export function createStagedFiles({
     },
 
     async abort(path) {
+      if (growing.has(path)) return growing.remove(path);
       await disk.run('unlink', path).catch((error: unknown) => {
         if (!isAbsence(error)) throw error;
       });
       await directories.prune(dirname(path));
     },
   };
+
+  async function beginGrowing(path: string, content: AsyncIterable<Uint8Array>): Promise<number> {
+    const whole = await wholeOf(content);
+    await growing.begin(path, whole);
+    return whole.length;
+  }
+
+  async function addGrowing(
+    path: string,
+    size: number,
+    content: AsyncIterable<Uint8Array>,
+    durable: boolean,
+  ): Promise<number> {
+    const whole = await wholeOf(content);
+    await growing.add(path, whole, durable);
+    return size + whole.length;
+  }
 
   /** The move is one step, so that the directory it leads to tells the disk of both ends. */
   async function commitAsItIs(path: string, size: number, target: string): Promise<'done' | 'longer'> {
@@ -150,6 +177,12 @@ export function createStagedFiles({
       await handle.close();
     }
   }
+}
+
+async function wholeOf(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of content) chunks.push(new Uint8Array(chunk));
+  return Buffer.concat(chunks);
 }
 
 /** Drops what is behind the first `size` bytes. */

@@ -18,6 +18,8 @@ export interface Workspace {
   readonly incoming: string;
   /** Where removed directories are while they are emptied. */
   readonly trash: string;
+  /** Where small writes are put down first (write-log.ts). */
+  readonly log: string;
   /** A fresh path in `incoming`, under a name that says which process it belongs to. */
   temporaryFile(): string;
   /** A fresh path in `trash`. */
@@ -33,11 +35,13 @@ export async function openWorkspace(root: string, syncs: Syncs): Promise<Workspa
   const workspace: Workspace = {
     incoming: join(root, '.berth', 'incoming'),
     trash: join(root, '.berth', 'trash'),
+    log: join(root, '.berth', 'log'),
     temporaryFile: () => join(workspace.incoming, `${scope}.${process.pid}.${randomUUID()}`),
     trashedDirectory: () => join(workspace.trash, randomUUID()),
   };
   await mkdir(workspace.incoming, { recursive: true });
   await mkdir(workspace.trash, { recursive: true });
+  await mkdir(workspace.log, { recursive: true });
   await clearIncoming(workspace, scope);
   await clearTrash(workspace);
   await tryToWrite(workspace.temporaryFile(), syncs);

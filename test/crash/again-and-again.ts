@@ -17,9 +17,7 @@ import { createWriter } from './writer.ts';
 
 const WRITERS = 10;
 const SEED = Number(process.env['BERTH_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
-/** Milliseconds that the clients have before the server is killed. */
-const LEAST_LIFE_MS = 20;
-const LONGEST_LIFE_MS = 300;
+const SHORT_LIVES = [20, 300] as const;
 /** Only failures are logged. */
 const CONFIGURATION = { storage: { delete: { enabled: true } }, log: { accesslog: { disabled: true } } };
 /** Everything is looked at after so many kills. */
@@ -31,6 +29,11 @@ export interface KillOptions {
   readonly directory?: string;
   /** How many processes the server has. @default 1 */
   readonly workers?: number;
+  /**
+   * The least and the most milliseconds that the clients have before the server is killed.
+   * @default [20, 300]
+   */
+  readonly livesMs?: readonly [number, number];
   /** What befalls the store after each kill, beside the kill itself. No process of the server is there any more. */
   readonly afterKill?: (world: World) => Promise<void>;
 }
@@ -38,7 +41,7 @@ export interface KillOptions {
 /** Throws where a server that was started again gives an answer that cannot be. */
 export async function killAgainAndAgain(
   context: TestContext,
-  { kills, workers = 1, afterKill, ...options }: KillOptions,
+  { kills, workers = 1, livesMs = SHORT_LIVES, afterKill, ...options }: KillOptions,
 ): Promise<void> {
   context.diagnostic(`BERTH_CRASH_SEED=${SEED} for ${kills} kills`);
   const configuration = workers === 1 ? CONFIGURATION : { ...CONFIGURATION, http: { workers } };
@@ -65,10 +68,10 @@ export async function killAgainAndAgain(
       await audit(world, line, random);
       if (isLast) continue;
       const writing = Promise.allSettled(writers.map((writer) => writer.write(line)));
-      await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
+      await sleep(random.integer(...livesMs));
       if (workers > 1) {
         killIfThere(random.pick(await childrenOf(server.pid)));
-        await sleep(random.integer(LEAST_LIFE_MS, LONGEST_LIFE_MS));
+        await sleep(random.integer(...livesMs));
       }
       const left = await childrenOf(server.pid);
       await server.stop('SIGKILL');

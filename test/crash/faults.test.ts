@@ -91,12 +91,15 @@ test('what the disk refuses to sync is not acknowledged, and not there', {
   const { mediaType } = image.descriptor;
   const push = { headers: { 'content-type': mediaType }, body: image.manifest };
 
-  const fault = await injectFault(pid, 'fsync,fdatasync:error=EIO');
+  let fault = await injectFault(pid, 'fsync,fdatasync:error=EIO');
   const path = `/v2/app/blobs/uploads/?digest=${digest}`;
   await assertRefused(await client.send('POST', path, { body: content }), 500, 'UNKNOWN');
   await assertRefused(await client.send('PATCH', location, { body: content.subarray(1000) }), 500, 'UNKNOWN');
   const begun = await client.startUpload('app');
   await assertRefused(await client.send('PATCH', begun, { body: content }), 500, 'UNKNOWN');
+  await fault.end();
+  // Small writes are synced as they are written.
+  fault = await injectFault(pid, 'fsync,fdatasync,pwrite64:error=EIO');
   await assertRefused(await client.send('PUT', '/v2/app/manifests/refused', push), 500, 'UNKNOWN');
   await client.getManifest('app', 'kept');
   await fault.end();

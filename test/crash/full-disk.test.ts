@@ -47,7 +47,14 @@ test('a push to a full disk is refused with 507, pulls go on, and freed space is
     assert.equal((await client.send('GET', path)).status, 404, path);
   }
   const begun = await client.startUpload('new');
-  await assertRefused(await client.send('PATCH', begun, { body: changed }), 507, 'DENIED');
+  const body = random.bytes(100_000);
+  await assertRefused(await client.send('PATCH', begun, { body }), 507, 'DENIED');
+  // For few bytes there is room in the journal; there is none for a blob.
+  const small = await client.startUpload('new');
+  const { status } = await client.send('PATCH', small, { body: changed });
+  const end = `${small}${small.includes('?') ? '&' : '?'}digest=${digestOf(changed)}`;
+  if (status === 202) await assertRefused(await client.send('PUT', end), 507, 'DENIED');
+  else assert.equal(status, 507);
   assert.deepEqual(await client.listTags('app'), ['kept']);
   assert.deepEqual(await client.listRepositories(), ['app']);
   assert.deepEqual(

@@ -6,11 +6,13 @@ import { describe, type TestContext, test } from 'node:test';
 import { createRegistryClient } from '../support/registry-client.ts';
 import { digestOf } from '../support/sample-image.ts';
 import { startBerth } from '../support/service.ts';
-import { killAgainAndAgain } from './again-and-again.ts';
+import { type KillOptions, killAgainAndAgain } from './again-and-again.ts';
 import { type Disk, mountDisk, whyNoDisk } from './disk.ts';
 import type { World } from './world.ts';
 
 const CUTS = Number(process.env['BERTH_CRASH_CUTS'] ?? 25);
+/** They are aimed at the moment when a log is a second old, and is done with. */
+const LATE_CUTS = Math.ceil(CUTS / 4);
 /** Somebody else may bring everything to the disk just then (sync), but hardly each time. */
 const ATTEMPTS = 5;
 
@@ -18,14 +20,12 @@ for (const type of ['ext4', 'xfs'] as const) {
   describe(`on ${type}`, { skip: whyNoDisk(type) }, () => {
     test('a power cut takes nothing that was answered, and leaves no wrong answer', async (context) => {
       const disk = await mountDisk(context, type);
-      await killAgainAndAgain(context, {
-        kills: CUTS,
-        directory: join(disk.directory, 'store'),
-        async afterKill(world) {
-          await disk.cut();
-          forgetEndedUploads(world);
-        },
-      });
+      await killAgainAndAgain(context, { kills: CUTS, ...cutting(disk) });
+    });
+
+    test('nor does one that comes when the log of small writes has been emptied', async (context) => {
+      const disk = await mountDisk(context, type);
+      await killAgainAndAgain(context, { kills: LATE_CUTS, livesMs: [1_050, 1_400], ...cutting(disk) });
     });
 
     test('relaxed, it takes what was pushed last, and no wrong byte is answered', async (context) => {
@@ -37,6 +37,16 @@ for (const type of ['ext4', 'xfs'] as const) {
       assert.ok(lost > 0, 'a power cut takes something: the test is one');
     });
   });
+}
+
+function cutting(disk: Disk): Pick<KillOptions, 'directory' | 'afterKill'> {
+  return {
+    directory: join(disk.directory, 'store'),
+    async afterKill(world) {
+      await disk.cut();
+      forgetEndedUploads(world);
+    },
+  };
 }
 
 /** That an upload has ended need not last: it is purged then like any other one that nobody finishes. */

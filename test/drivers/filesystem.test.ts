@@ -11,3 +11,12 @@ driverSuite(
   },
   { skip: [] },
 );
+
+driverSuite(
+  'filesystem with a log',
+  async (context) => {
+    const rootDirectory = await temporaryDirectory(context);
+    return { open: () => createFilesystemDriver({ rootDirectory, ownPrefix: '' }) };
+  },
+  { skip: [] },
+);

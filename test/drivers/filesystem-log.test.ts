@@ -1,0 +1,295 @@
+// The log of small writes: what was answered is there after a power cut that left nothing else of it, and what was changed since
+// is not undone. A cut is looked at on a copy: of the log alone, as if no file had come to the disk, or of everything.
+import assert from 'node:assert/strict';
+import { cp, mkdir, readdir, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
+import { syncStore } from '../../storage-drivers/filesystem/store-sync.ts';
+import { createSyncs } from '../../storage-drivers/filesystem/syncs.ts';
+import { createWriteLog } from '../../storage-drivers/filesystem/write-log.ts';
+import { temporaryDirectory } from '../support/service.ts';
+import { bytes, chunksOf } from './content.ts';
+
+const LARGE = Buffer.alloc(100_000, 'large ');
+/** Longer than any test. */
+const NEVER = 3_600_000;
+
+test('what was answered is there after a power cut that left only the log', async (t) => {
+  const { root, driver } = await open(t);
+  await driver.write('own/replaced', bytes('old'));
+  await driver.write('own/replaced', bytes('new'));
+  await driver.write('own/fresh', bytes('fresh'), { fresh: true });
+  await driver.write('own/empty', bytes(''));
+  await driver.write('own/deleted', bytes('x'));
+  await driver.delete('own/deleted');
+  await driver.write('own/tree/one', bytes('1'));
+  await driver.write('own/tree/two', bytes('2'));
+  await driver.delete('own/tree', { durable: false });
+  await driver.write('own/tree/two', bytes('again'));
+
+  const { driver: after, recovered } = await recover(t, await onlyTheLog(t, root));
+  assert.equal(recovered, 4);
+  assert.deepEqual(await contents(after, ['replaced', 'fresh', 'empty', 'deleted', 'tree/one', 'tree/two']), {
+    replaced: 'new',
+    fresh: 'fresh',
+    empty: '',
+    deleted: undefined,
+    'tree/one': undefined,
+    'tree/two': 'again',
+  });
+});
+
+test('files of which a power cut left something else become what they were', async (t) => {
+  const { root, driver } = await open(t);
+  for (const name of ['whole', 'torn', 'zeros', 'gone']) await driver.write(`own/${name}`, bytes('content'));
+  await driver.delete('own/gone');
+  const cut = await copy(t, root);
+  await truncate(join(cut, 'own/torn'), 3);
+  await writeFile(join(cut, 'own/zeros'), Buffer.alloc(7));
+  await writeFile(join(cut, 'own/gone'), 'back again');
+
+  const { driver: after, recovered } = await recover(t, cut);
+  assert.equal(recovered, 3);
+  assert.deepEqual(await contents(after, ['whole', 'torn', 'zeros', 'gone']), {
+    whole: 'content',
+    torn: 'content',
+    zeros: 'content',
+    gone: undefined,
+  });
+  assert.deepEqual(await readdir(join(cut, '.berth/log')), [], 'that is done once');
+  assert.equal(await after.recover?.(), 0);
+});
+
+/** Changes that are no records: each is made to an object that the log speaks of. */
+const changes: Readonly<Record<string, (driver: StorageDriver) => Promise<string | undefined>>> = {
+  async 'a large write'(driver) {
+    await driver.write('own/x', LARGE);
+    return LARGE.toString();
+  },
+  async 'a commit'(driver) {
+    const write = await driver.append(newStagedWrite('uploads/1/data'), chunksOf(bytes('staged')));
+    await driver.commit(write, 'own/x');
+    return 'staged';
+  },
+  async 'a write that need not last'(driver) {
+    await driver.write('own/x', bytes('passing'), { durable: false });
+    return 'passing';
+  },
+  async 'a delete that need not last'(driver) {
+    await driver.delete('own/x', { durable: false });
+    return undefined;
+  },
+  async 'a commit where a tree was deleted'(driver) {
+    await driver.delete('own');
+    const write = await driver.append(newStagedWrite('own/uploads/1/data'), chunksOf(bytes('staged')));
+    await driver.commit(write, 'own/x');
+    return 'staged';
+  },
+  async 'bytes staged where a tree was deleted'(driver) {
+    await driver.delete('own');
+    await driver.append(newStagedWrite('own/x'), chunksOf(bytes('staged')));
+    return 'staged';
+  },
+};
+
+for (const [change, make] of Object.entries(changes)) {
+  test(`${change} is not undone by what the log said before`, async (t) => {
+    const { root, driver } = await open(t);
+    await driver.write('own/x', bytes('before'));
+    const expected = await make(driver);
+    const { driver: after } = await recover(t, await copy(t, root));
+    assert.deepEqual(await contents(after, ['x']), { x: expected });
+  });
+}
+
+test('a write that failed is not made by the next start', async (t) => {
+  const { root, driver } = await open(t);
+  await driver.write('own/prefix/object', bytes('there'));
+  await assert.rejects(driver.write('own/prefix', bytes('no object can be here')), { code: 'failed' });
+  const { driver: after, recovered } = await recover(t, await copy(t, root));
+  assert.equal(recovered, 0);
+  assert.deepEqual(await contents(after, ['prefix/object']), { 'prefix/object': 'there' });
+});
+
+test('of a log that ends in the middle of a record, what is before it counts', async (t) => {
+  const { root, driver } = await open(t);
+  await driver.write('own/first', bytes('first'));
+  await driver.write('own/last', bytes('the last one'));
+  const cut = await onlyTheLog(t, root);
+  const [name = ''] = await readdir(join(cut, '.berth/log'));
+  const path = join(cut, '.berth/log', name);
+  const log = await readFile(path);
+  await truncate(path, log.indexOf('the last one') + 3);
+  const { driver: after } = await recover(t, cut);
+  assert.deepEqual(await contents(after, ['first', 'last']), { first: 'first', last: undefined });
+});
+
+test('a log that is old is emptied, and what it said does not come back', async (t) => {
+  const { root, driver } = await open(t, 10);
+  for (let round = 0; round < 3; round += 1) {
+    await driver.write('own/earlier', bytes(`a content that is longer than the next one, ${round}`));
+    await untilEmptied(root);
+  }
+  await rm(join(root, 'own/earlier'));
+  const { recovered } = await recover(t, await copy(t, root));
+  assert.equal(recovered, 0);
+
+  await driver.write('own/later', bytes('short'));
+  const cut = await onlyTheLog(t, root);
+  const { driver: after } = await recover(t, cut);
+  assert.equal((await contents(after, ['earlier']))['earlier'], undefined);
+});
+
+test('when everything is in its place no log is left, and more can be written', async (t) => {
+  const { root, driver } = await open(t);
+  const names = Array.from({ length: 40 }, (_, number) => `number-${number}`);
+  await Promise.all(names.map((name) => driver.write(`own/${name}`, bytes(name))));
+  assert.notDeepEqual(await readdir(join(root, '.berth/log')), []);
+  await driver.settle?.();
+  assert.deepEqual(await readdir(join(root, '.berth/log')), []);
+  await driver.write('own/later', bytes('later'));
+  const { driver: after } = await recover(t, await copy(t, root));
+  assert.deepEqual(
+    await contents(after, [...names, 'later']),
+    Object.fromEntries([...names, 'later'].map((name) => [name, name])),
+  );
+});
+
+test('what others may change is not in the log, and relaxed nothing is', async (t) => {
+  const { root, driver } = await open(t);
+  await driver.write('other/x', bytes('x'));
+  await driver.write('owner', bytes('x'));
+  assert.deepEqual(await readdir(join(root, '.berth/log')), []);
+  const relaxed = await createFilesystemDriver({
+    rootDirectory: root,
+    ownPrefix: 'own',
+    durability: 'relaxed',
+  });
+  await relaxed.write('own/x', bytes('x'));
+  assert.deepEqual(await readdir(join(root, '.berth/log')), []);
+});
+
+test('a log is not done with before all that it speaks of is in its place, and synced there', async (t) => {
+  const root = await temporaryDirectory(t);
+  const path = join(root, 'own/x');
+  const events: string[] = [];
+  const log = createWriteLog({
+    root,
+    directory: root,
+    scope: join(root, 'own'),
+    async sync(paths) {
+      events.push(`synced ${[...paths]}`);
+    },
+    syncDirectory: async () => undefined,
+    oldMs: NEVER,
+  });
+  const begun = Promise.withResolvers<void>();
+  const mayGoOn = Promise.withResolvers<void>();
+  const put = log.put(path, bytes('x'), async () => {
+    begun.resolve();
+    await mayGoOn.promise;
+    events.push('in its place');
+  });
+  await begun.promise;
+  const closed = log.close();
+  for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+  mayGoOn.resolve();
+  await Promise.all([put, closed]);
+  assert.deepEqual(events, ['in its place', `synced ${path}`]);
+});
+
+test('where no log can be begun a write fails, and a delete goes on without one', async (t) => {
+  const root = await temporaryDirectory(t);
+  const directory = join(root, 'log');
+  await mkdir(directory);
+  const log = createWriteLog({
+    root,
+    directory,
+    scope: join(root, 'own'),
+    sync: async () => undefined,
+    syncDirectory: async () => undefined,
+    oldMs: NEVER,
+  });
+  const place = async () => undefined;
+  // So much that the next record begins another log.
+  const content = Buffer.alloc(64 * 1024);
+  const fill = async () => {
+    for (let count = 0; count < 256; count += 1) await log.put(join(root, `own/${count}`), content, place);
+  };
+  await fill();
+  await rm(directory, { recursive: true });
+  await assert.rejects(log.put(join(root, 'own/more'), content, place), { code: 'ENOENT' });
+  await mkdir(directory);
+  await fill();
+  await rm(directory, { recursive: true });
+  let removed = false;
+  await log.remove(join(root, 'own/1'), async () => {
+    removed = true;
+  });
+  assert.ok(removed);
+});
+
+test('a store that cannot be synced as a whole is synced file by file, with all directories above', async (t) => {
+  const root = await temporaryDirectory(t);
+  await mkdir(join(root, 'a/b'), { recursive: true });
+  await writeFile(join(root, 'a/b/file'), 'x');
+  const synced: string[] = [];
+  const syncs = {
+    ...createSyncs('strict'),
+    all: async (file: number) => void synced.push(await readlink(`/proc/self/fd/${file}`)),
+  };
+  const paths = [join(root, 'a/b/file'), join(root, 'a/gone/file')];
+  await syncStore({ root, syncs, syncFileSystem: async () => false }, paths);
+  assert.deepEqual(synced.sort(), [root, join(root, 'a'), join(root, 'a/b'), join(root, 'a/b/file')].sort());
+
+  const failing = { ...syncs, all: () => Promise.reject(Object.assign(new Error('no'), { code: 'EIO' })) };
+  await assert.rejects(syncStore({ root, syncs: failing, syncFileSystem: async () => false }, paths), {
+    code: 'EIO',
+  });
+});
+
+async function open(t: TestContext, logMs = NEVER) {
+  const root = await temporaryDirectory(t);
+  const driver = await createFilesystemDriver({ rootDirectory: root, ownPrefix: 'own', logMs });
+  return { root, driver };
+}
+
+async function recover(t: TestContext, root: string) {
+  const driver = await createFilesystemDriver({ rootDirectory: root, ownPrefix: 'own', logMs: NEVER });
+  const recovered = await driver.recover?.();
+  t.diagnostic(`${recovered} objects recovered`);
+  return { driver, recovered };
+}
+
+async function copy(t: TestContext, root: string): Promise<string> {
+  const copied = await temporaryDirectory(t);
+  await cp(root, copied, { recursive: true });
+  return copied;
+}
+
+async function onlyTheLog(t: TestContext, root: string): Promise<string> {
+  const copied = await temporaryDirectory(t);
+  await cp(join(root, '.berth/log'), join(copied, '.berth/log'), { recursive: true });
+  return copied;
+}
+
+/** A log that is done with begins with zeros. */
+async function untilEmptied(root: string): Promise<void> {
+  for (;;) {
+    const names = await readdir(join(root, '.berth/log'));
+    const logs = await Promise.all(names.map((name) => readFile(join(root, '.berth/log', name))));
+    if (logs.every((log) => log.readUInt32LE(0) === 0)) return;
+  }
+}
+
+async function contents(driver: StorageDriver, names: readonly string[]) {
+  const read = (name: string) =>
+    driver.read(`own/${name}`).then(
+      (content) => Buffer.from(content).toString(),
+      () => undefined,
+    );
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)])));
+}
