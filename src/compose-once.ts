@@ -52,8 +52,8 @@ export async function recoverWrites(
 ): Promise<void> {
   const { recover } = driver;
   if (recover === undefined || storage.maintenance.readonly.enabled) return;
-  // Of several servers the first one does it before it changes anything; none of them leaves anything to be recovered.
-  const objects = await locks.exclusive('recovery', recover);
+  // Several servers leave nothing to be recovered; what one left that was alone, the first of them recovers.
+  const objects = await recover((work) => locks.exclusive('recovery', work));
   if (objects > 0) log.info({ objects }, 'brought back what a power cut had taken');
 }
 

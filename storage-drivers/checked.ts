@@ -69,7 +69,7 @@ export function createCheckedDriver(
       presignRead: (key, options) => run('presignRead', [key], () => presignRead(key, options)),
     }),
 
-    ...(recover && { recover: () => run('recover', [], recover) }),
+    ...(recover && { recover: (exclusively) => run('recover', [], () => recover(exclusively)) }),
     ...(settle && { settle: () => run('settle', [], settle) }),
 
     // Not timed: it takes less than that.

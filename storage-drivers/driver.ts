@@ -227,10 +227,11 @@ export interface StorageDriver {
 
   /**
    * Makes anew what an earlier process was answered for and a power cut took from its place: some drivers write down first what they
-   * are about to do. For whoever is the only one at work on the store, before anything is read of what may be concerned. Resolves to
-   * how many objects were not as they had to be.
+   * are about to do. For whoever is the only one at work on the store, before anything is read of what may be concerned; where several
+   * may start at once, `exclusively` lets one after the other do it, and is called only where there is something. Resolves to how many
+   * objects were not as they had to be.
    */
-  recover?(): Promise<number>;
+  recover?(exclusively?: (work: () => Promise<number>) => Promise<number>): Promise<number>;
 
   /** Resolves when all that is durable is so in its own place, for whoever works on the store next, and may not know of `recover`. */
   settle?(): Promise<void>;

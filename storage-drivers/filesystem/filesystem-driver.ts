@@ -145,7 +145,8 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     abort: (write) => run('abort', write.key, () => staged.abort(write)),
 
-    recover: () => run('recover', '', () => recoverLogs({ ...logs, workspace, disk })),
+    recover: (exclusively) =>
+      run('recover', '', () => recoverLogs({ ...logs, workspace, disk }, exclusively)),
 
     settle: () => run('settle', '', async () => log?.close()),
 

@@ -28,10 +28,17 @@ interface Result {
  * Resolves to how many objects were not as a log says. The logs are gone then. If it is cut short it can be done again. Throws system
  * errors.
  */
-export async function recoverLogs(dependencies: LogRecoveryDependencies): Promise<number> {
+export async function recoverLogs(
+  dependencies: LogRecoveryDependencies,
+  exclusively: (work: () => Promise<number>) => Promise<number> = (work) => work(),
+): Promise<number> {
+  const names = await readdir(dependencies.workspace.log);
+  return names.length === 0 ? 0 : exclusively(() => recoverAll(dependencies));
+}
+
+async function recoverAll(dependencies: LogRecoveryDependencies): Promise<number> {
   const { root, workspace, disk, sync, syncDirectory } = dependencies;
   const names = await readdir(workspace.log);
-  if (names.length === 0) return 0;
   const { gone, objects } = await readLogs(names.map((name) => join(workspace.log, name)));
   let changed = 0;
   for (const key of gone) if (await takeAway(join(root, key))) changed += 1;
