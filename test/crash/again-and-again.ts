@@ -27,8 +27,8 @@ export interface KillOptions {
   readonly kills: number;
   /** @default a fresh one */
   readonly directory?: string;
-  /** How many processes the server has. @default 1 */
-  readonly workers?: number;
+  /** How many processes the server has, in one life after the other. @default [1] */
+  readonly workers?: readonly number[];
   /**
    * The least and the most milliseconds that the clients have before the server is killed.
    * @default [20, 300]
@@ -41,10 +41,9 @@ export interface KillOptions {
 /** Throws where a server that was started again gives an answer that cannot be. */
 export async function killAgainAndAgain(
   context: TestContext,
-  { kills, workers = 1, livesMs = SHORT_LIVES, afterKill, ...options }: KillOptions,
+  { kills, workers: sizes = [1], livesMs = SHORT_LIVES, afterKill, ...options }: KillOptions,
 ): Promise<void> {
   context.diagnostic(`BERTH_CRASH_SEED=${SEED} for ${kills} kills`);
-  const configuration = workers === 1 ? CONFIGURATION : { ...CONFIGURATION, http: { workers } };
   const random = createRandom(SEED);
   const directory = options.directory ?? (await temporaryDirectory(context));
   const world: World = {
@@ -58,6 +57,8 @@ export async function killAgainAndAgain(
   let startingMs = 0;
   for (let kill = 0; kill <= kills; kill += 1) {
     const begun = performance.now();
+    const workers = sizes[kill % sizes.length] ?? 1;
+    const configuration = workers === 1 ? CONFIGURATION : { ...CONFIGURATION, http: { workers } };
     const server = await startBerth({ directory, configuration });
     startingMs += performance.now() - begun;
     const line = openLine(server.url);

@@ -9,4 +9,4 @@ test('a kill -9 at any moment leaves no wrong answer', (context) =>
   killAgainAndAgain(context, { kills: KILLS }));
 
 test('nor does that of one of several processes, and then of all', (context) =>
-  killAgainAndAgain(context, { kills: Math.ceil(KILLS / 5), workers: 3 }));
+  killAgainAndAgain(context, { kills: Math.ceil(KILLS / 5), workers: [3] }));

@@ -28,6 +28,11 @@ for (const type of ['ext4', 'xfs'] as const) {
       await killAgainAndAgain(context, { kills: LATE_CUTS, livesMs: [1_050, 1_400], ...cutting(disk) });
     });
 
+    test('what one process wrote down first, several make anew, and the other way round', async (context) => {
+      const disk = await mountDisk(context, type);
+      await killAgainAndAgain(context, { kills: LATE_CUTS, workers: [1, 2], ...cutting(disk) });
+    });
+
     test('relaxed, it takes what was pushed last, and no wrong byte is answered', async (context) => {
       const disk = await mountDisk(context, type);
       let lost = 0;
