@@ -8,8 +8,8 @@ import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
 export interface GrowingFiles {
   /** Whether the file was begun here. */
   has(path: string): boolean;
-  /** Makes the file. Resolves when its bytes are durable. Throws system errors; there is no file then. */
-  begin(path: string, content: Uint8Array): Promise<void>;
+  /** Makes the file. Resolves when it is durable. Throws system errors; there is no file then. */
+  begin(path: string): Promise<void>;
   /** Adds the content, as `RoomyFile` does. Throws system errors, and MissingObject if somebody removed the file. */
   add(path: string, content: Uint8Array, durable: boolean): Promise<void>;
   /** Removes the file. Throws system errors. */
@@ -30,10 +30,9 @@ export function createGrowingFiles(directories: DurableDirectories): GrowingFile
   return {
     has: (path) => open.has(path),
 
-    async begin(path, content) {
+    async begin(path) {
       open.set(path, await directories.within(dirname(path), () => createRoomyFile(path)));
       try {
-        await open.get(path)?.add(content);
         await directories.settle(dirname(path));
       } catch (error) {
         await remove(path);

@@ -47,7 +47,8 @@ export async function createRoomyFile(path: string): Promise<RoomyFile> {
       await makeRoom(end + bytes.length);
       if (durable) {
         // Only what is written is synced.
-        await writeAll(synced, Buffer.concat([loose, bytes]), end - loose.length);
+        const all = loose.length === 0 ? bytes : Buffer.concat([loose, bytes]);
+        await writeAll(synced, all, end - loose.length);
         loose = NO_BYTES;
       } else {
         unsynced ??= await open(path, O_WRONLY);

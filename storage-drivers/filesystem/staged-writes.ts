@@ -81,9 +81,8 @@ export function createStagedFiles({
   };
 
   async function beginGrowing(path: string, content: AsyncIterable<Uint8Array>): Promise<number> {
-    const whole = await wholeOf(content);
-    await growing.begin(path, whole);
-    return whole.length;
+    await growing.begin(path);
+    return addGrowing(path, 0, content, true);
   }
 
   async function addGrowing(
@@ -92,9 +91,12 @@ export function createStagedFiles({
     content: AsyncIterable<Uint8Array>,
     durable: boolean,
   ): Promise<number> {
-    const whole = await wholeOf(content);
-    await growing.add(path, whole, durable);
-    return size + whole.length;
+    let end = size;
+    for await (const chunk of content) {
+      await growing.add(path, chunk, durable);
+      end += chunk.length;
+    }
+    return end;
   }
 
   /** The move is one step, so that the directory it leads to tells the disk of both ends. */
@@ -177,12 +179,6 @@ export function createStagedFiles({
       await handle.close();
     }
   }
-}
-
-async function wholeOf(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of content) chunks.push(new Uint8Array(chunk));
-  return Buffer.concat(chunks);
 }
 
 /** Drops what is behind the first `size` bytes. */

@@ -191,7 +191,10 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
       const records = waiting.filter((pending) => pending.log === log);
       waiting = waiting.filter((pending) => pending.log !== log);
       try {
-        await write(log, Buffer.concat(records.map(({ record }) => record)));
+        await write(
+          log,
+          records.map(({ record }) => record),
+        );
         for (const { done } of records) done();
       } catch (error) {
         log.failure = { error };
@@ -201,13 +204,12 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
     isWriting = false;
   }
 
-  async function write(log: Log, records: Uint8Array): Promise<void> {
+  async function write(log: Log, records: readonly Uint8Array[]): Promise<void> {
     if (log.failure !== undefined) throw log.failure.error;
     const isFirst = log.place === undefined;
     log.place ??= freePlace() ?? (await makePlace());
     if (!log.place.file.isThere()) throw new Error('somebody removed the file of a log');
-    const bytes = isFirst ? Buffer.concat([formatLogHeader(log.name), records]) : records;
-    await log.place.file.add(bytes);
+    await log.place.file.add(joined(isFirst ? [formatLogHeader(log.name), ...records] : records));
   }
 
   function freePlace(): Place | undefined {
@@ -274,6 +276,11 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
 async function remove({ path, file }: Place): Promise<void> {
   file.close();
   await rm(path, { force: true });
+}
+
+function joined(records: readonly Uint8Array[]): Uint8Array {
+  const [first, ...others] = records;
+  return first !== undefined && others.length === 0 ? first : Buffer.concat(records);
 }
 
 function lengthOf(logs: readonly Log[]): number {
