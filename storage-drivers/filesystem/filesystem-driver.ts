@@ -79,9 +79,9 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     syncDirectory: () => directories.settle(workspace.log),
   };
   const log =
-    ownPrefix === undefined || !syncs.wanted
-      ? undefined
-      : createWriteLog({ ...logs, scope: pathOf(ownPrefix), oldMs: logMs });
+    ownPrefix !== undefined && syncs.byWrite
+      ? createWriteLog({ ...logs, scope: pathOf(ownPrefix), oldMs: logMs })
+      : undefined;
   const writes = createAtomicWrites({ disk, syncs, workspace, directories, log });
   const staged = createStagedObjects({
     pathOf,

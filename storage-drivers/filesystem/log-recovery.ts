@@ -2,19 +2,15 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiskThread } from './disk-thread.ts';
-import { isAbsence } from './errors.ts';
+import { errorCode, isAbsence } from './errors.ts';
 import { type LogRecord, parseLog } from './log-records.ts';
 import { discard, type Workspace } from './workspace.ts';
+import type { WriteLogDependencies } from './write-log.ts';
 
-export interface LogRecoveryDependencies {
-  /** The directory that keys are below. */
-  readonly root: string;
+export interface LogRecoveryDependencies
+  extends Pick<WriteLogDependencies, 'root' | 'sync' | 'syncDirectory'> {
   readonly workspace: Workspace;
   readonly disk: DiskThread;
-  /** Makes durable what was done at these paths. */
-  readonly sync: (paths: Iterable<string>) => Promise<void>;
-  /** Makes the entries of the directory of logs durable. */
-  readonly syncDirectory: () => Promise<void>;
 }
 
 /** How the records leave a store, whatever it was before. */
@@ -65,8 +61,14 @@ async function recoverAll(dependencies: LogRecoveryDependencies): Promise<number
       throw error;
     });
     if (present !== undefined && Buffer.compare(present, content) === 0) return false;
-    await disk.run('put', workspace.temporaryFile(), path, content);
-    return true;
+    try {
+      await disk.run('put', workspace.temporaryFile(), path, content);
+      return true;
+    } catch (error) {
+      // Where something else is in the way the write had failed, and this record could not be taken back.
+      if (errorCode(error) === 'EISDIR' || errorCode(error) === 'ENOTDIR') return false;
+      throw error;
+    }
   }
 }
 

@@ -50,9 +50,9 @@ export function createStagedFiles({
 
   return {
     async append(path, size, content, { durable = true, grows = false }) {
-      if (growing.has(path)) return addGrowing(path, size, content, durable && syncs.wanted);
+      if (growing.has(path)) return addGrowing(path, size, content, durable);
       await log?.release(path);
-      if (grows && size === 0 && syncs.wanted) return beginGrowing(path, content);
+      if (grows && size === 0 && syncs.byWrite) return beginGrowing(path, content);
       const head = await headOf(content);
       if (head.whole !== undefined) return appendSmall(path, size, head.whole, durable && syncs.wanted);
       try {

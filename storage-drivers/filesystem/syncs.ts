@@ -11,6 +11,8 @@ export type Durability = 'strict' | 'relaxed';
 export interface Syncs {
   /** Whether there is anything to wait for. */
   readonly wanted: boolean;
+  /** Whether there is, and a file can be opened so that each write waits for the disk by itself (O_DSYNC). */
+  readonly byWrite: boolean;
   /** Brings the file or directory to the disk. Throws system errors. */
   all(file: number): Promise<void>;
   /** As far as its bytes can be found again: a name for it is brought to the disk with the directory. */
@@ -18,6 +20,8 @@ export interface Syncs {
 }
 
 export function createSyncs(durability: Durability): Syncs {
-  if (durability === 'relaxed') return { wanted: false, async all() {}, async data() {} };
-  return { wanted: true, all: promisify(fsync), data: promisify(fdatasync) };
+  if (durability === 'relaxed') return { wanted: false, byWrite: false, async all() {}, async data() {} };
+  // macOS leaves such a write in the cache of the disk, and Windows has no such files.
+  const byWrite = process.platform === 'linux';
+  return { wanted: true, byWrite, all: promisify(fsync), data: promisify(fdatasync) };
 }

@@ -56,7 +56,9 @@ const LONGEST = 64 * 1024;
 /** A log that has become so long, in bytes, is done with. */
 const LONG = 16 * 1024 * 1024;
 const OLD_MS = 1_000;
-/** Logs that are together longer, in bytes, make writers wait. */
+/** About what a path that is remembered takes, in bytes. */
+const REMEMBERED = 512;
+/** When logs are together so long, in bytes, because the disk has much to do, writes go past them. */
 const TOO_LONG = 4 * LONG;
 
 /** A file that a log can be in. */
@@ -67,7 +69,7 @@ interface Place {
 
 interface Log {
   readonly name: LogName;
-  /** Bytes of all records that were made for it. */
+  /** Bytes of all records that were made for it, with what is remembered of them. */
   length: number;
   place: Place | undefined;
   /** A write failed: what is behind it would not be read. */
@@ -99,11 +101,12 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   let settling: Promise<void> = Promise.resolve();
 
   return {
-    takes: (path, length, durable) =>
-      length <= LONGEST && path.startsWith(`${scope}/`) && (durable || logs.some((log) => knows(log, path))),
+    takes(path, length, durable) {
+      if (length > LONGEST || !path.startsWith(`${scope}/`)) return false;
+      return (durable && lengthOf(logs) < TOO_LONG) || logs.some((log) => knows(log, path));
+    },
 
     async put(path, content, apply) {
-      if (lengthOf(logs) > TOO_LONG) await settle();
       const log = currentLog();
       log.puts.add(path);
       try {
@@ -175,7 +178,7 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   function add(log: Log, path: string, content?: Uint8Array): Promise<void> {
     const key = relative(root, path);
     const record = formatRecord(content === undefined ? { key } : { key, content }, log.name);
-    log.length += record.length;
+    log.length += record.length + REMEMBERED;
     return new Promise((done, fail) => {
       waiting.push({ log, record, done, fail });
       if (!isWriting) void writeWaiting();

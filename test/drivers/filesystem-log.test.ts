@@ -114,6 +114,42 @@ test('a write that failed is not made by the next start', async (t) => {
   assert.deepEqual(await contents(after, ['prefix/object']), { 'prefix/object': 'there' });
 });
 
+test('a record of a write that had failed does not keep the next server from starting', async (t) => {
+  const { root, driver } = await open(t);
+  await driver.write('own/a', bytes('x'));
+  await driver.write('own/b/c', bytes('x'));
+  const cut = await onlyTheLog(t, root);
+  await mkdir(join(cut, 'own/a/is'), { recursive: true });
+  await writeFile(join(cut, 'own/b'), 'is no prefix');
+  const { recovered } = await recover(t, cut);
+  assert.equal(recovered, 0);
+});
+
+test('while the disk does not come to it, what is new goes past the log, and what is in it does not', async (t) => {
+  const root = await temporaryDirectory(t);
+  const neverSynced = Promise.withResolvers<void>();
+  const log = createWriteLog({
+    root,
+    directory: root,
+    scope: join(root, 'own'),
+    sync: () => neverSynced.promise,
+    syncDirectory: async () => undefined,
+    oldMs: 1,
+  });
+  const content = Buffer.alloc(64 * 1024);
+  const path = (count: number) => join(root, `own/${count}`);
+  let count = 0;
+  for (; log.takes(path(count), content.length, true); count += 1) {
+    await log.put(path(count), content, async () => undefined);
+  }
+  assert.ok(count > 900 && count < 1100, `${count} writes`);
+  assert.ok(log.takes(path(0), content.length, true));
+  assert.ok(!log.takes(path(0), content.length + 1, true));
+  neverSynced.resolve();
+  await log.release(path(0));
+  assert.ok(log.takes(path(count), content.length, true));
+});
+
 test('of a log that ends in the middle of a record, what is before it counts', async (t) => {
   const { root, driver } = await open(t);
   await driver.write('own/first', bytes('first'));
@@ -217,7 +253,7 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   // So much that the next record begins another log.
   const content = Buffer.alloc(64 * 1024);
   const fill = async () => {
-    for (let count = 0; count < 256; count += 1) await log.put(join(root, `own/${count}`), content, place);
+    for (let count = 0; count < 254; count += 1) await log.put(join(root, `own/${count}`), content, place);
   };
   await fill();
   await rm(directory, { recursive: true });
