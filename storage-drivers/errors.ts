@@ -38,6 +38,20 @@ export class DriverError extends Error {
   }
 }
 
+/**
+ * Makes an error that is an answer and no fault, such as that something is not there: to find out where it came from costs more than all
+ * else of it, and nobody asks.
+ */
+export function withoutStack<T extends Error>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** Whether the error says that there is no such object. */
 export function isKeyNotFound(error: unknown): boolean {
   return error instanceof DriverError && error.code === 'keyNotFound';

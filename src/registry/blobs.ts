@@ -1,6 +1,7 @@
 // Blobs as a repository sees them. A repository is a wall: a blob is readable only where it was pushed or mounted, and
 // that is said by a link. Content is stored once, however many repositories link to it.
 import type { ByteRange, ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
+import { withoutStack } from '../../storage-drivers/errors.ts';
 import { allEnded } from './all-ended.ts';
 import type { Catalog } from './catalog.ts';
 import { type Content, type ContentStat, orAbsent } from './content.ts';
@@ -149,5 +150,5 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
 }
 
 function unknownBlob(digest: Digest): RegistryError {
-  return new RegistryError('blobUnknown', { detail: { digest } });
+  return withoutStack(() => new RegistryError('blobUnknown', { detail: { digest } }));
 }

@@ -1,6 +1,6 @@
 // What the operating system's error codes mean in the words of the drivers.
 import { constants } from 'node:os';
-import { DriverError, type DriverErrorCode, type DriverErrorFacts } from '../errors.ts';
+import { DriverError, type DriverErrorCode, type DriverErrorFacts, withoutStack } from '../errors.ts';
 
 /** There is no such object: the one case that an error code alone does not tell, since ENOENT can mean a lost directory. */
 export class MissingObject extends Error {
@@ -20,7 +20,9 @@ const MEANINGS: ReadonlyMap<string | undefined, DriverErrorCode> = new Map([
 /** The error as the drivers' own, with the cause; a DriverError stays as it is. */
 export function asDriverError(error: unknown, facts: Omit<DriverErrorFacts, 'cause'>): DriverError {
   if (error instanceof DriverError) return error;
-  const code = error instanceof MissingObject ? 'keyNotFound' : (meaningOf(error) ?? 'failed');
+  if (error instanceof MissingObject)
+    return withoutStack(() => new DriverError('keyNotFound', { ...facts, cause: error }));
+  const code = meaningOf(error) ?? 'failed';
   return new DriverError(code, { ...facts, cause: error });
 }
 
@@ -35,7 +37,7 @@ export async function orMissing<T>(call: Promise<T>): Promise<T> {
 }
 
 export function missing(cause?: unknown): MissingObject {
-  return new MissingObject('no such object', { cause });
+  return withoutStack(() => new MissingObject('no such object', { cause }));
 }
 
 /** Whether nothing is there under a path. */

@@ -5,7 +5,6 @@
 // writes, small ones may come to the disk in a log first (write-log.ts).
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createBufferPool } from '../buffer-pool.ts';
 import type { ObjectReader, ObjectStat, StorageDriver } from '../driver.ts';
@@ -154,7 +153,8 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   };
 
   function pathOf(key: string): string {
-    return join(root, key);
+    // Keys are checked: there is nothing to be resolved in them.
+    return key === '' ? root : `${root === '/' ? '' : root}/${key}`;
   }
 
   async function openObject(path: string): Promise<ObjectStat & { readonly handle: FileHandle }> {
