@@ -10,19 +10,24 @@
 //   bytes 4-7    1: the object under the key is this content; 2: there is nothing at the key and below it
 //   bytes 8-11   length of the key in bytes
 //   bytes 12-15  length of the content in bytes
+//   bytes 16-23  when it was made, in milliseconds since the epoch (IEEE 754): nothing syncs the times of a file that is written over
 //   then         the key, and the content
 //
 // Numbers are little-endian. Zeros at the beginning say that it is no log any more.
 import { crc32 } from 'node:zlib';
 import { isValidKey } from '../keys.ts';
 
-export type LogRecord =
-  | { readonly key: string; readonly content: Uint8Array }
-  | { readonly key: string; readonly content?: undefined };
+export interface LogRecord {
+  readonly key: string;
+  /** Absent: the key is gone. */
+  readonly content?: Uint8Array;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+}
 
 /** Length in bytes of what a log begins with. */
 export const LOG_HEADER = 12;
-const HEADER = 16;
+const HEADER = 24;
 const PUT = 1;
 const GONE = 2;
 
@@ -42,13 +47,13 @@ export function formatLogHeader({ number, salt }: LogName): Uint8Array {
   return bytes;
 }
 
-/** A record as bytes. Without a content it says that the key is gone. */
-export function formatRecord({ key, content }: LogRecord, { salt }: LogName): Uint8Array {
+export function formatRecord({ key, content, time }: LogRecord, { salt }: LogName): Uint8Array {
   const length = content?.length ?? 0;
   const bytes = Buffer.allocUnsafe(HEADER + key.length + length);
   bytes.writeUInt32LE(content === undefined ? GONE : PUT, 4);
   bytes.writeUInt32LE(key.length, 8);
   bytes.writeUInt32LE(length, 12);
+  bytes.writeDoubleLE(time, 16);
   bytes.write(key, HEADER, 'latin1');
   if (content !== undefined) bytes.set(content, HEADER + key.length);
   bytes.writeUInt32LE(crc32(bytes.subarray(4), salt), 0);
@@ -74,7 +79,8 @@ function* parseRecords(records: Buffer, { salt }: LogName): Generator<LogRecord>
     const key = rest.toString('latin1', HEADER, keyEnd);
     const kind = rest.readUInt32LE(4);
     if (!isValidKey(key) || (kind !== PUT && kind !== GONE)) return;
-    yield kind === PUT ? { key, content: rest.subarray(keyEnd, end) } : { key };
+    const time = rest.readDoubleLE(16);
+    yield kind === PUT ? { key, content: rest.subarray(keyEnd, end), time } : { key, time };
     rest = rest.subarray(end);
   }
 }

@@ -1,10 +1,17 @@
 // Makes anew what the logs of an earlier process say (write-log.ts): its files may not have come to the disk.
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+//
+// Where that process was only killed everything is in its place. Then another server, such as the `registry` image, may have worked on
+// the store before this one: what it changed is left as it is.
+import { randomInt, randomUUID } from 'node:crypto';
+import { lstat, readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { isValidKey } from '../keys.ts';
 import type { DiskThread } from './disk-thread.ts';
 import { errorCode, isAbsence } from './errors.ts';
-import { type LogRecord, parseLog } from './log-records.ts';
-import { discard, type Workspace } from './workspace.ts';
+import { isLocal } from './local-types.ts';
+import { formatLogHeader, formatRecord, type LogRecord, parseLog } from './log-records.ts';
+import { createRoomyFile } from './roomy-files.ts';
+import type { Workspace } from './workspace.ts';
 import type { WriteLogDependencies } from './write-log.ts';
 
 export interface LogRecoveryDependencies
@@ -13,9 +20,25 @@ export interface LogRecoveryDependencies
   readonly disk: DiskThread;
 }
 
+/**
+ * How much later than the last record, in milliseconds, its process may still have made what it says. No other server is at work that
+ * soon after it was killed.
+ */
+const LATE_MS = 30_000;
+
 /** How the records leave a store, whatever it was before. */
 interface Result {
   /** Nothing is left there but what is in `objects`. */
+  readonly gone: ReadonlySet<string>;
+  readonly objects: ReadonlyMap<string, Uint8Array>;
+  /** When the last record was made, in milliseconds since the epoch. */
+  readonly time: number;
+  /** Of the last log. */
+  readonly number: number;
+}
+
+/** What has to be done to the store, by the paths of files. */
+interface Changes {
   readonly gone: ReadonlySet<string>;
   readonly objects: ReadonlyMap<string, Uint8Array>;
 }
@@ -34,53 +57,135 @@ export async function recoverLogs(
 
 async function recoverAll(dependencies: LogRecoveryDependencies): Promise<number> {
   const { root, workspace, disk, sync, syncDirectory } = dependencies;
-  const names = await readdir(workspace.log);
-  const { gone, objects } = await readLogs(names.map((name) => join(workspace.log, name)));
-  let changed = 0;
-  for (const key of gone) if (await takeAway(join(root, key))) changed += 1;
-  for (const [key, content] of objects) if (await make(join(root, key), content)) changed += 1;
-  await sync([...gone, ...objects.keys()].map((key) => join(root, key)));
-  for (const name of names) await rm(join(workspace.log, name));
+  const result = await readLogs(await logsThere());
+  const changes = await changesFor(result);
+  let count = changes.gone.size;
+  if (count + changes.objects.size > 0) await writeDown(changes, result.number + 1);
+  for (const path of changes.gone) await takeAway(path);
+  for (const [path, content] of changes.objects) if (await make(path, content)) count += 1;
+  for (const key of result.gone) await tidy(join(root, key));
+  await sync([...result.gone, ...result.objects.keys()].map((key) => join(root, key)));
+  for (const path of await logsThere()) await rm(path);
   await syncDirectory();
-  return changed;
+  return count;
 
-  async function takeAway(path: string): Promise<boolean> {
-    const trashed = workspace.trashedDirectory();
-    try {
-      if (await disk.run('remove', path, trashed)) await discard(trashed);
-      return true;
-    } catch (error) {
-      if (isAbsence(error)) return false;
-      throw error;
+  async function logsThere(): Promise<string[]> {
+    return (await readdir(workspace.log)).map((name) => join(workspace.log, name));
+  }
+
+  async function changesFor({ gone, objects, time }: Result): Promise<Changes> {
+    // Elsewhere times are those of another clock.
+    const latest = (await isLocal(root)) ? time + LATE_MS : Number.POSITIVE_INFINITY;
+    const changes = { gone: new Set<string>(), objects: new Map<string, Uint8Array>() };
+    for (const key of gone) {
+      for (const path of (await treeAt(join(root, key))).files) {
+        if (!objects.has(relative(root, path)) && !(await isOthers(path, latest))) changes.gone.add(path);
+      }
     }
+    for (const [key, content] of objects) {
+      const path = join(root, key);
+      if (!(await holds(path, content)) && !(await isOthers(path, latest)))
+        changes.objects.set(path, content);
+    }
+    return changes;
+  }
+
+  /** Whether somebody changed the file since, or made or took away what it would be in. */
+  async function isOthers(path: string, latest: number): Promise<boolean> {
+    for (let current = path; current !== dirname(root); current = dirname(current)) {
+      const stats = await orAbsent(lstat(current));
+      if (stats !== undefined) return stats.mtimeMs > latest;
+    }
+    return false;
+  }
+
+  async function holds(path: string, content: Uint8Array): Promise<boolean> {
+    const present = await orAbsent(disk.run('read', path));
+    return present !== undefined && Buffer.compare(present, content) === 0;
+  }
+
+  /** Whoever has to begin anew must not take what was made here for what somebody else made. */
+  async function writeDown({ gone, objects }: Changes, number: number): Promise<void> {
+    const name = { number, salt: randomInt(2 ** 32) };
+    const time = Number.POSITIVE_INFINITY;
+    const format = (path: string, content?: Uint8Array) =>
+      formatRecord({ key: relative(root, path), time, ...(content && { content }) }, name);
+    const records = [
+      // What has no key is nobody's.
+      ...[...gone].filter((path) => isValidKey(relative(root, path))).map((path) => format(path)),
+      ...[...objects].map(([path, content]) => format(path, content)),
+    ];
+    const earlier = await logsThere();
+    const file = await createRoomyFile(join(workspace.log, randomUUID()));
+    try {
+      await file.add(Buffer.concat([formatLogHeader(name), ...records]));
+    } finally {
+      file.close();
+    }
+    await syncDirectory();
+    for (const path of earlier) await rm(path);
+    await syncDirectory();
+  }
+
+  async function takeAway(path: string): Promise<void> {
+    await orAbsent(disk.run('unlink', path));
+    await disk.run('prune', dirname(path), root);
+  }
+
+  /** Directories that were to go, of which nothing is left but themselves. */
+  async function tidy(path: string): Promise<void> {
+    const { directories } = await treeAt(path);
+    for (const directory of directories.reverse()) await disk.run('prune', directory, root);
   }
 
   async function make(path: string, content: Uint8Array): Promise<boolean> {
-    const present = await disk.run('read', path).catch((error: unknown) => {
-      if (isAbsence(error)) return undefined;
-      throw error;
-    });
-    if (present !== undefined && Buffer.compare(present, content) === 0) return false;
     try {
       await disk.run('put', workspace.temporaryFile(), path, content);
       return true;
     } catch (error) {
-      // Where something else is in the way the write had failed, and this record could not be taken back.
+      // Where something else is in the way the write had failed, and its record could not be taken back.
       if (errorCode(error) === 'EISDIR' || errorCode(error) === 'ENOTDIR') return false;
       throw error;
     }
   }
 }
 
+/** The files at a path and below it, and the directories, each before those in it. */
+async function treeAt(path: string): Promise<{ readonly files: string[]; readonly directories: string[] }> {
+  const stats = await orAbsent(lstat(path));
+  if (stats === undefined) return { files: [], directories: [] };
+  if (!stats.isDirectory()) return { files: [path], directories: [] };
+  const tree = { files: [] as string[], directories: [path] };
+  for (const entry of await readdir(path, { withFileTypes: true, recursive: true })) {
+    const kind = entry.isDirectory() ? tree.directories : tree.files;
+    kind.push(join(entry.parentPath, entry.name));
+  }
+  return tree;
+}
+
+async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
 async function readLogs(paths: readonly string[]): Promise<Result> {
   const gone = new Set<string>();
   const objects = new Map<string, Uint8Array>();
+  let time = 0;
   const contents = await Promise.all(paths.map((path) => readFile(path)));
   const logs = contents.map(parseLog).filter((log) => log !== undefined);
-  for (const { records } of logs.sort((one, other) => one.number - other.number)) {
-    for (const record of records) apply(record, gone, objects);
+  logs.sort((one, other) => one.number - other.number);
+  for (const { records } of logs) {
+    for (const record of records) {
+      apply(record, gone, objects);
+      time = Math.max(time, record.time);
+    }
   }
-  return { gone, objects };
+  return { gone, objects, time, number: logs.at(-1)?.number ?? 0 };
 }
 
 function apply({ key, content }: LogRecord, gone: Set<string>, objects: Map<string, Uint8Array>): void {

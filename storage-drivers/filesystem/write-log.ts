@@ -5,21 +5,24 @@
 //   .berth/log/<uuid>        a number, and records in the order in which they were made (log-records.ts)
 //
 // A write is a record first, then a file that nobody waits to be synced. When the file is on the disk, and with it all others that
-// the same log speaks of, the log is emptied, and its file used again. If the machine goes down before, the next start makes the files from the log
-// (log-recovery.ts): whoever reads the store then must have been started after that.
+// the same log speaks of, the log is emptied, and its file used again. If the machine goes down before, the next start makes the files
+// from the log (log-recovery.ts), before anybody reads them.
 //
 // What a log says is made anew whatever has become of the files. So nothing may be changed past it of what it speaks of: such a
 // change is a record too, or waits until the log is gone. And nobody else may change such files: a log is for the one process that
 // works on them.
 import { randomInt, randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { formatLogHeader, formatRecord, LOG_HEADER, type LogName } from './log-records.ts';
 import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
 
 export interface WriteLog {
-  /** Whether a write of so many bytes goes over the log: few bytes of a file that it is for, which have to be durable or which it knows. */
+  /**
+   * Whether a write of so many bytes goes over the log: few bytes of a file that it is for, if they have to be durable, or it speaks of
+   * the file already.
+   */
   takes(path: string, length: number, durable: boolean): boolean;
   /**
    * Resolves when it is durable that the file has this content, and `apply` has made it so. Throws system errors, and what `apply` throws.
@@ -36,7 +39,7 @@ export interface WriteLog {
 export interface WriteLogDependencies {
   /** The directory that keys are below. */
   readonly root: string;
-  /** Where logs are kept; it is there and durable. */
+  /** Where logs are kept. */
   readonly directory: string;
   /** The path above the files that it is for. */
   readonly scope: string;
@@ -177,7 +180,7 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   /** Resolves when the record is durable. */
   function add(log: Log, path: string, content?: Uint8Array): Promise<void> {
     const key = relative(root, path);
-    const record = formatRecord(content === undefined ? { key } : { key, content }, log.name);
+    const record = formatRecord({ key, time: Date.now(), ...(content && { content }) }, log.name);
     log.length += record.length + REMEMBERED;
     return new Promise((done, fail) => {
       waiting.push({ log, record, done, fail });
@@ -225,6 +228,7 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
 
   async function makePlace(): Promise<Place> {
     const path = join(directory, randomUUID());
+    await mkdir(directory, { recursive: true });
     const file = await createRoomyFile(path);
     try {
       await syncDirectory();

@@ -1,14 +1,18 @@
 // The log of small writes: what was answered is there after a power cut that left nothing else of it, and what was changed since
 // is not undone. A cut is looked at on a copy: of the log alone, as if no file had come to the disk, or of everything.
 import assert from 'node:assert/strict';
-import { cp, mkdir, readdir, readFile, readlink, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, readlink, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
+import { createDiskThread, type DiskThread } from '../../storage-drivers/filesystem/disk-thread.ts';
 import { createFilesystemDriver } from '../../storage-drivers/filesystem/filesystem-driver.ts';
+import { formatLogHeader, formatRecord } from '../../storage-drivers/filesystem/log-records.ts';
+import { recoverLogs } from '../../storage-drivers/filesystem/log-recovery.ts';
 import { syncStore } from '../../storage-drivers/filesystem/store-sync.ts';
 import { createSyncs } from '../../storage-drivers/filesystem/syncs.ts';
+import { openWorkspace } from '../../storage-drivers/filesystem/workspace.ts';
 import { createWriteLog } from '../../storage-drivers/filesystem/write-log.ts';
 import { temporaryDirectory } from '../support/service.ts';
 import { bytes, chunksOf } from './content.ts';
@@ -46,7 +50,10 @@ test('files of which a power cut left something else become what they were', asy
   const { root, driver } = await open(t);
   for (const name of ['whole', 'torn', 'zeros', 'gone']) await driver.write(`own/${name}`, bytes('content'));
   await driver.delete('own/gone');
+  await driver.write('own/shelf/x', bytes('content'));
+  await driver.delete('own/shelf');
   const cut = await copy(t, root);
+  await mkdir(join(cut, 'own/shelf/of/nothing'), { recursive: true });
   await truncate(join(cut, 'own/torn'), 3);
   await writeFile(join(cut, 'own/zeros'), Buffer.alloc(7));
   await writeFile(join(cut, 'own/gone'), 'back again');
@@ -59,8 +66,75 @@ test('files of which a power cut left something else become what they were', asy
     zeros: 'content',
     gone: undefined,
   });
+  assert.deepEqual(await readdir(join(cut, 'own')), ['torn', 'whole', 'zeros']);
   assert.deepEqual(await readdir(join(cut, '.berth/log')), [], 'that is done once');
   assert.equal(await after.recover?.(), 0);
+});
+
+test('what another server did to the store since is left as it is', async (t) => {
+  const { root, driver } = await open(t);
+  for (const name of ['replaced', 'shelf/removed', 'kept'])
+    await driver.write(`own/${name}`, bytes('before'));
+  await driver.write('own/back', bytes('before'));
+  await driver.delete('own/back');
+  const cut = await copy(t, root);
+  await writeFile(join(cut, 'own/replaced'), 'since');
+  await writeFile(join(cut, 'own/back'), 'since');
+  await rm(join(cut, 'own/shelf/removed'));
+  const later = Date.now() / 1000 + 3600;
+  for (const path of ['own/replaced', 'own/back', 'own/shelf']) await utimes(join(cut, path), later, later);
+  await truncate(join(cut, 'own/kept'));
+
+  const { driver: after, recovered } = await recover(t, cut);
+  assert.equal(recovered, 1);
+  assert.deepEqual(await contents(after, ['replaced', 'back', 'shelf/removed', 'kept']), {
+    replaced: 'since',
+    back: 'since',
+    'shelf/removed': undefined,
+    kept: 'before',
+  });
+});
+
+test('a recovery that is cut short, long after the crash, is done by the next one', async (t) => {
+  const root = await temporaryDirectory(t);
+  const syncs = createSyncs('strict');
+  const workspace = await openWorkspace(root, syncs);
+  const name = { number: 7, salt: 1 };
+  const longAgo = Date.now() - 3_600_000;
+  const records = ['one', 'two', 'three'].map((key) =>
+    formatRecord({ key: `own/${key}`, content: bytes(key), time: longAgo }, name),
+  );
+  await writeFile(join(workspace.log, 'left'), Buffer.concat([formatLogHeader(name), ...records]));
+  await mkdir(join(root, 'own'));
+  await writeFile(join(root, 'own/.not-a-key'), 'x');
+  for (const path of [root, join(root, 'own')]) await utimes(path, longAgo / 1000, longAgo / 1000);
+  const disk = createDiskThread();
+  let puts = 0;
+  const failing: DiskThread = {
+    async run(call, ...parameters) {
+      if (call === 'put') puts += 1;
+      if (puts === 2) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+      return disk.run(call, ...parameters);
+    },
+  };
+  const recoverWith = (used: DiskThread) =>
+    recoverLogs({
+      root,
+      workspace,
+      disk: used,
+      sync: (paths) => syncStore({ root, syncs }, paths),
+      syncDirectory: async () => undefined,
+    });
+  await assert.rejects(recoverWith(failing), { code: 'ENOSPC' });
+  const driver = await createFilesystemDriver({ rootDirectory: root });
+  assert.equal((await contents(driver, ['two']))['two'], undefined);
+  assert.equal(await recoverWith(disk), 2);
+  assert.deepEqual(await contents(driver, ['one', 'two', 'three']), {
+    one: 'one',
+    two: 'two',
+    three: 'three',
+  });
+  assert.equal(await recoverWith(disk), 0);
 });
 
 /** Changes that are no records: each is made to an object that the log speaks of. */
@@ -240,7 +314,6 @@ test('a log is not done with before all that it speaks of is in its place, and s
 test('where no log can be begun a write fails, and a delete goes on without one', async (t) => {
   const root = await temporaryDirectory(t);
   const directory = join(root, 'log');
-  await mkdir(directory);
   const log = createWriteLog({
     root,
     directory,
@@ -255,12 +328,17 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   const fill = async () => {
     for (let count = 0; count < 254; count += 1) await log.put(join(root, `own/${count}`), content, place);
   };
+  const spoil = async () => {
+    await rm(directory, { recursive: true });
+    await writeFile(directory, 'no directory');
+  };
   await fill();
-  await rm(directory, { recursive: true });
-  await assert.rejects(log.put(join(root, 'own/more'), content, place), { code: 'ENOENT' });
-  await mkdir(directory);
+  await spoil();
+  await assert.rejects(log.put(join(root, 'own/more'), content, place), { code: 'EEXIST' });
+  // Made anew where it is missing.
+  await rm(directory);
   await fill();
-  await rm(directory, { recursive: true });
+  await spoil();
   let removed = false;
   await log.remove(join(root, 'own/1'), async () => {
     removed = true;
