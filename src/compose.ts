@@ -124,7 +124,12 @@ export async function startServer(
       await events.close();
       await access.close();
       await coordination.close();
-      await driver.settle?.();
+      await driver.settle?.().catch((error: unknown) => {
+        log.error(
+          { err: error },
+          'what was pushed last is in the log alone: the next start brings it to its place',
+        );
+      });
       // Last of what is written: the next server takes over what this one has put down.
       await presence?.end();
       health.stop();

@@ -1,11 +1,13 @@
 // How a server stops: no new connections, running transfers to their end or to the limit, and exit code 0.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createRegistryClient } from '../support/registry-client.ts';
-import { digestOf } from '../support/sample-image.ts';
+import { digestOf, makeImage } from '../support/sample-image.ts';
 import { freePort, temporaryDirectory } from '../support/service.ts';
 import { berth, run } from './berth-process.ts';
 
@@ -48,6 +50,15 @@ test('an idle connection does not keep a server from stopping', async (context) 
   await fetch(`http://127.0.0.1:${port}/v2/`);
   server.kill('SIGINT');
   assert.equal(await server.exited, 0, server.stderr());
+});
+
+test('a server that has stopped leaves nothing in a log that the next one might not know', async (context) => {
+  const store = await temporaryDirectory(context);
+  const { server, client } = await start(context, { REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY: store });
+  await client.pushImage('app', makeImage('last'), 'last');
+  server.kill('SIGTERM');
+  assert.equal(await server.exited, 0, server.stderr());
+  assert.deepEqual(await readdir(join(store, '.berth/log')), []);
 });
 
 test('a second signal waits for nobody', async (context) => {
