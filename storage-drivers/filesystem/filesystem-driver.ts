@@ -74,7 +74,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   const logs = {
     root,
     directory: workspace.log,
-    sync: (paths: Iterable<string>) => syncStore({ root, syncs }, paths),
+    sync: (paths: readonly string[]) => syncStore({ root, syncs }, paths),
     syncDirectory: () => directories.settle(workspace.log),
   };
   const log =

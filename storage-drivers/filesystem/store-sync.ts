@@ -7,6 +7,9 @@ import { errorCode, isAbsence } from './errors.ts';
 import { isLocal } from './local-types.ts';
 import type { Syncs } from './syncs.ts';
 
+/** So many are synced one by one: others, whose files are on the same file system, are left alone. */
+const FEW = 64;
+
 export interface StoreSyncDependencies {
   /** The directory that all paths are below. */
   readonly root: string;
@@ -19,15 +22,14 @@ export interface StoreSyncDependencies {
 }
 
 /**
- * Makes durable all that was done at these paths before the call. Many at once cost little where the system does it for a whole file
- * system; Node has no call for it, the program `sync` has. Elsewhere, and where that fails, each file and directory is synced. Throws
- * system errors.
+ * Makes durable all that was done at these paths before the call. Many cost little where the system does it for a whole file system; Node
+ * has no call for it, the program `sync` has. Elsewhere, and where that fails, each file and directory is synced. Throws system errors.
  */
 export async function syncStore(
   { root, syncs, syncFileSystem = syncWhole }: StoreSyncDependencies,
-  paths: Iterable<string>,
+  paths: readonly string[],
 ): Promise<void> {
-  if (await syncFileSystem(root)) return;
+  if (paths.length > FEW && (await syncFileSystem(root))) return;
   const synced = new Set([dirname(root)]);
   for (const path of paths) {
     for (let current = path; !synced.has(current); current = dirname(current)) {

@@ -44,7 +44,7 @@ export interface WriteLogDependencies {
   /** The path above the files that it is for. */
   readonly scope: string;
   /** Makes durable what was done at these paths, all of them in the root. */
-  readonly sync: (paths: Iterable<string>) => Promise<void>;
+  readonly sync: (paths: readonly string[]) => Promise<void>;
   /** Makes the entries of the directory of logs durable. */
   readonly syncDirectory: () => Promise<void>;
   /**

@@ -346,7 +346,7 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   assert.ok(removed);
 });
 
-test('a store that cannot be synced as a whole is synced file by file, with all directories above', async (t) => {
+test('few files are synced one by one with all directories above, and many where the whole store cannot be', async (t) => {
   const root = await temporaryDirectory(t);
   await mkdir(join(root, 'a/b'), { recursive: true });
   await writeFile(join(root, 'a/b/file'), 'x');
@@ -356,11 +356,25 @@ test('a store that cannot be synced as a whole is synced file by file, with all 
     all: async (file: number) => void synced.push(await readlink(`/proc/self/fd/${file}`)),
   };
   const paths = [join(root, 'a/b/file'), join(root, 'a/gone/file')];
-  await syncStore({ root, syncs, syncFileSystem: async () => false }, paths);
-  assert.deepEqual(synced.sort(), [root, join(root, 'a'), join(root, 'a/b'), join(root, 'a/b/file')].sort());
+  const expected = [root, join(root, 'a'), join(root, 'a/b'), join(root, 'a/b/file')].sort();
+  let wholes = 0;
+  const syncFileSystem = async (directory: string) => {
+    assert.equal(directory, root);
+    wholes += 1;
+    return wholes > 1;
+  };
+  await syncStore({ root, syncs, syncFileSystem }, paths);
+  assert.deepEqual(synced.splice(0).sort(), expected);
+  assert.equal(wholes, 0);
+  const many = Array.from({ length: 100 }, () => paths).flat();
+  await syncStore({ root, syncs, syncFileSystem }, many);
+  assert.deepEqual(synced.splice(0).sort(), expected);
+  await syncStore({ root, syncs, syncFileSystem }, many);
+  assert.deepEqual(synced, []);
+  assert.equal(wholes, 2);
 
   const failing = { ...syncs, all: () => Promise.reject(Object.assign(new Error('no'), { code: 'EIO' })) };
-  await assert.rejects(syncStore({ root, syncs: failing, syncFileSystem: async () => false }, paths), {
+  await assert.rejects(syncStore({ root, syncs: failing }, paths), {
     code: 'EIO',
   });
 });
