@@ -28,7 +28,7 @@ const NO_BYTES = new Uint8Array(0);
 export async function createRoomyFile(path: string): Promise<RoomyFile> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
   /** Each write to it resolves when it is on the disk, which costs one way to Node's threads and not two. */
-  const synced = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_DSYNC, 0o600);
+  const synced = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_DSYNC);
   let unsynced: number | undefined;
   let room = 0;
   let end = 0;
