@@ -11,12 +11,10 @@
 // What a log says is made anew whatever has become of the files. So nothing may be changed past it of what it speaks of: such a
 // change is a record too, or waits until the log is gone. And nobody else may change such files: a log is for the one process that
 // works on them.
-import { randomInt, randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { formatLogHeader, formatRecord, LOG_HEADER, type LogName } from './log-records.ts';
-import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
+import { randomInt } from 'node:crypto';
+import { dirname, relative } from 'node:path';
+import { createLogFiles, type LogFile, type LogFilesDependencies } from './log-files.ts';
+import { formatRecord, type LogName } from './log-records.ts';
 
 export interface WriteLog {
   /**
@@ -36,17 +34,13 @@ export interface WriteLog {
   close(): Promise<void>;
 }
 
-export interface WriteLogDependencies {
+export interface WriteLogDependencies extends LogFilesDependencies {
   /** The directory that keys are below. */
   readonly root: string;
-  /** Where logs are kept. */
-  readonly directory: string;
   /** The path above the files that it is for. */
   readonly scope: string;
   /** Makes durable what was done at these paths, all of them in the root. */
   readonly sync: (paths: readonly string[]) => Promise<void>;
-  /** Makes the entries of the directory of logs durable. */
-  readonly syncDirectory: () => Promise<void>;
   /**
    * A log that has become so old, in milliseconds, is done with.
    * @default 1000
@@ -64,19 +58,11 @@ const REMEMBERED = 512;
 /** When logs are together so long, in bytes, because the disk has much to do, writes go past them. */
 const TOO_LONG = 4 * LONG;
 
-/** A file that a log can be in. */
-interface Place {
-  readonly path: string;
-  readonly file: RoomyFile;
-}
-
 interface Log {
   readonly name: LogName;
   /** Bytes of all records that were made for it, with what is remembered of them. */
   length: number;
-  place: Place | undefined;
-  /** A write failed: what is behind it would not be read. */
-  failure: { readonly error: unknown } | undefined;
+  readonly file: LogFile;
   /** The files that it speaks of, and the paths of which it says that nothing is left there. */
   readonly puts: Set<string>;
   readonly gone: Set<string>;
@@ -84,23 +70,13 @@ interface Log {
   readonly running: Set<Promise<void>>;
 }
 
-interface Pending {
-  readonly log: Log;
-  readonly record: Uint8Array;
-  readonly done: () => void;
-  readonly fail: (error: unknown) => void;
-}
-
 export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   const { root, directory, scope, sync, syncDirectory, oldMs = OLD_MS } = dependencies;
+  const files = createLogFiles({ directory, syncDirectory });
   /** The oldest first. All but the current one are about to be done with. */
   let logs: readonly Log[] = [];
   let current: Log | undefined;
   let logsMade = 0;
-  /** Files without a log in them. */
-  const free: Place[] = [];
-  let waiting: Pending[] = [];
-  let isWriting = false;
   let settling: Promise<void> = Promise.resolve();
 
   return {
@@ -150,13 +126,13 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   };
 
   function currentLog(): Log {
-    if (current !== undefined && current.length < LONG && current.failure === undefined) return current;
+    if (current !== undefined && current.length < LONG && !current.file.isBroken()) return current;
     logsMade += 1;
+    const name = { number: logsMade, salt: randomInt(2 ** 32) };
     current = {
-      name: { number: logsMade, salt: randomInt(2 ** 32) },
+      name,
       length: 0,
-      place: undefined,
-      failure: undefined,
+      file: files.begin(name),
       puts: new Set(),
       gone: new Set(),
       running: new Set(),
@@ -182,61 +158,7 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
     const key = relative(root, path);
     const record = formatRecord({ key, time: Date.now(), ...(content && { content }) }, log.name);
     log.length += record.length + REMEMBERED;
-    return new Promise((done, fail) => {
-      waiting.push({ log, record, done, fail });
-      if (!isWriting) void writeWaiting();
-    });
-  }
-
-  /** Records that come while others are on their way share the next write, and so do those of one turn of the event loop. */
-  async function writeWaiting(): Promise<void> {
-    isWriting = true;
-    await setImmediate();
-    while (waiting[0] !== undefined) {
-      const { log } = waiting[0];
-      const records = waiting.filter((pending) => pending.log === log);
-      waiting = waiting.filter((pending) => pending.log !== log);
-      try {
-        await write(
-          log,
-          records.map(({ record }) => record),
-        );
-        for (const { done } of records) done();
-      } catch (error) {
-        log.failure = { error };
-        for (const { fail } of records) fail(error);
-      }
-    }
-    isWriting = false;
-  }
-
-  async function write(log: Log, records: readonly Uint8Array[]): Promise<void> {
-    if (log.failure !== undefined) throw log.failure.error;
-    const isFirst = log.place === undefined;
-    log.place ??= freePlace() ?? (await makePlace());
-    if (!log.place.file.isThere()) throw new Error('somebody removed the file of a log');
-    await log.place.file.add(joined(isFirst ? [formatLogHeader(log.name), ...records] : records));
-  }
-
-  function freePlace(): Place | undefined {
-    for (let place = free.pop(); place !== undefined; place = free.pop()) {
-      if (place.file.isThere()) return place;
-      place.file.close();
-    }
-    return undefined;
-  }
-
-  async function makePlace(): Promise<Place> {
-    const path = join(directory, randomUUID());
-    await mkdir(directory, { recursive: true });
-    const file = await createRoomyFile(path);
-    try {
-      await syncDirectory();
-      return { path, file };
-    } catch (error) {
-      await remove({ path, file });
-      throw error;
-    }
+    return log.file.add(record);
   }
 
   /** What was not answered is not to be made so by the next start. If that cannot be helped, it may. */
@@ -259,35 +181,15 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
     current = undefined;
     for (const { running } of old) await Promise.allSettled(running);
     await sync(old.flatMap(({ puts, gone }) => [...puts, ...gone]));
-    for (const log of old) await empty(log);
+    // A log that came back after a power cut would undo what was changed since.
+    for (const { file } of old) await file.empty();
     logs = logs.slice(old.length);
-  }
-
-  /** A log that came back after a power cut would undo what was changed since. */
-  async function empty(log: Log): Promise<void> {
-    const { place } = log;
-    if (place === undefined) return;
-    await place.file.restart(new Uint8Array(LOG_HEADER));
-    log.place = undefined;
-    free.push(place);
   }
 
   async function close(): Promise<void> {
     await settle();
-    const places = free.splice(0);
-    for (const place of places) await remove(place);
-    if (places.length > 0) await syncDirectory();
+    await files.close();
   }
-}
-
-async function remove({ path, file }: Place): Promise<void> {
-  file.close();
-  await rm(path, { force: true });
-}
-
-function joined(records: readonly Uint8Array[]): Uint8Array {
-  const [first, ...others] = records;
-  return first !== undefined && others.length === 0 ? first : Buffer.concat(records);
 }
 
 function lengthOf(logs: readonly Log[]): number {
