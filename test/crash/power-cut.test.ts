@@ -12,7 +12,7 @@ import type { World } from './world.ts';
 
 const CUTS = Number(process.env['BERTH_CRASH_CUTS'] ?? 25);
 /** They are aimed at the moment when a log is a second old, and is done with. */
-const LATE_CUTS = Math.ceil(CUTS / 4);
+const LATE_CUTS = Math.ceil(CUTS / 8);
 /** Somebody else may bring everything to the disk just then (sync), but hardly each time. */
 const ATTEMPTS = 5;
 
