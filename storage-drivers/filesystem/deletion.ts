@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { allEnded } from './all-ended.ts';
 import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
-import { isAbsence } from './errors.ts';
+import { orAbsent } from './errors.ts';
 import { discard, type Workspace } from './workspace.ts';
 import type { WriteLog } from './write-log.ts';
 
@@ -39,11 +39,6 @@ export function createDeletion(
   /** Resolves to where the tree is now, if it was one that is not gone yet. */
   async function takeAway(path: string): Promise<string | undefined> {
     const trashed = workspace.trashedDirectory();
-    try {
-      return (await disk.run('remove', path, trashed)) ? trashed : undefined;
-    } catch (error) {
-      if (isAbsence(error)) return undefined;
-      throw error;
-    }
+    return (await orAbsent(disk.run('remove', path, trashed))) ? trashed : undefined;
   }
 }

@@ -2,11 +2,8 @@
 import { closeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DiskThread, OpenDirectory } from './disk-thread.ts';
-import { errorCode, isAbsence } from './errors.ts';
+import { errorCode, isAbsence, isSyncUnsupported } from './errors.ts';
 import type { Syncs } from './syncs.ts';
-
-/** Filesystems that cannot sync a directory say so; they keep its entries safe in another way, or not at all. */
-const NOT_SUPPORTED: ReadonlySet<string | undefined> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP']);
 
 const OPEN_ATTEMPTS = 20;
 const OPEN_PAUSE_MS = 50;
@@ -79,7 +76,7 @@ export function createDirectorySync(disk: DiskThread, syncs: Syncs): DirectorySy
     try {
       round.hasBegun = true;
       await syncs.all(opened.file).catch((error: unknown) => {
-        if (!NOT_SUPPORTED.has(errorCode(error))) throw error;
+        if (!isSyncUnsupported(error)) throw error;
       });
       return opened.identity;
     } finally {

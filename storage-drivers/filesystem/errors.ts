@@ -36,6 +36,16 @@ export async function orMissing<T>(call: Promise<T>): Promise<T> {
   }
 }
 
+/** Runs the call; resolves to nothing where nothing is there. */
+export async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
 export function missing(cause?: unknown): MissingObject {
   return withoutStack(() => new MissingObject('no such object', { cause }));
 }
@@ -44,6 +54,12 @@ export function missing(cause?: unknown): MissingObject {
 export function isAbsence(error: unknown): boolean {
   const code = errorCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** Whether the file system cannot sync a directory: it keeps its entries safe in another way, or not at all. */
+export function isSyncUnsupported(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'EINVAL' || code === 'ENOTSUP' || code === 'EOPNOTSUPP';
 }
 
 /** The code of a system error, such as `ENOENT`. */

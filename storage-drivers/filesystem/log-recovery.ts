@@ -7,7 +7,7 @@ import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isValidKey } from '../keys.ts';
 import type { DiskThread } from './disk-thread.ts';
-import { errorCode, isAbsence } from './errors.ts';
+import { errorCode, orAbsent } from './errors.ts';
 import { isLocal } from './local-types.ts';
 import { formatLogHeader, formatRecord, type LogRecord, parseLog } from './log-records.ts';
 import { createRoomyFile } from './roomy-files.ts';
@@ -161,15 +161,6 @@ async function treeAt(path: string): Promise<{ readonly files: string[]; readonl
     kind.push(join(entry.parentPath, entry.name));
   }
   return tree;
-}
-
-async function orAbsent<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call;
-  } catch (error) {
-    if (isAbsence(error)) return undefined;
-    throw error;
-  }
 }
 
 async function readLogs(paths: readonly string[]): Promise<Result> {

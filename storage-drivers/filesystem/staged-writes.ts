@@ -7,7 +7,7 @@ import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
-import { isAbsence, missing, orMissing } from './errors.ts';
+import { missing, orAbsent, orMissing } from './errors.ts';
 import { createFileWriter } from './file-writer.ts';
 import { createGrowingFiles } from './growing-files.ts';
 import { headOf } from './small-contents.ts';
@@ -73,9 +73,7 @@ export function createStagedFiles({
 
     async abort(path) {
       if (growing.has(path)) return growing.remove(path);
-      await disk.run('unlink', path).catch((error: unknown) => {
-        if (!isAbsence(error)) throw error;
-      });
+      await orAbsent(disk.run('unlink', path));
       await directories.prune(dirname(path));
     },
   };

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, isAbsence } from './errors.ts';
+import { isAbsence, isSyncUnsupported } from './errors.ts';
 import { isLocal } from './local-types.ts';
 import type { Syncs } from './syncs.ts';
 
@@ -56,8 +56,6 @@ async function syncOne(path: string, syncs: Syncs): Promise<void> {
     await using handle = await open(path, 'r');
     await syncs.all(handle.fd);
   } catch (error) {
-    const code = errorCode(error);
-    // File systems that cannot sync a directory say so.
-    if (!isAbsence(error) && code !== 'EINVAL' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
+    if (!isAbsence(error) && !isSyncUnsupported(error)) throw error;
   }
 }
