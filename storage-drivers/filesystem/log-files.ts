@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { formatLogHeader, LOG_HEADER, type LogName } from './log-records.ts';
 import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
+import { joined } from './small-contents.ts';
 
 export interface LogFile {
   /** Resolves when the record is durable. Throws system errors; nothing more can be added then. */
@@ -128,9 +129,4 @@ export function createLogFiles({ directory, syncDirectory }: LogFilesDependencie
 async function remove({ path, file }: Place): Promise<void> {
   file.close();
   await rm(path, { force: true });
-}
-
-function joined(records: readonly Uint8Array[]): Uint8Array {
-  const [first, ...others] = records;
-  return first !== undefined && others.length === 0 ? first : Buffer.concat(records);
 }

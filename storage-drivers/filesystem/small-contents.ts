@@ -21,8 +21,7 @@ export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> 
   let length = 0;
   for (;;) {
     const { done, value } = await source.next();
-    if (done === true)
-      return { whole: chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length) };
+    if (done === true) return { whole: joined(chunks) };
     length += value.length;
     if (length >= SMALL_LENGTH || chunks.length === SMALL_CHUNKS) {
       return {
@@ -33,6 +32,12 @@ export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> 
     // Its own memory is used again when the next one is asked for.
     chunks.push(new Uint8Array(value));
   }
+}
+
+/** All bytes; one chunk alone is not copied. */
+export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [first, ...others] = chunks;
+  return first !== undefined && others.length === 0 ? first : Buffer.concat(chunks);
 }
 
 async function* chained(chunks: Uint8Array[], source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
