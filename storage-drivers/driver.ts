@@ -14,7 +14,8 @@
 //   - Calls on different keys do not wait for one another, beyond what the machine itself makes them.
 //
 // A large object is made as a staged write: append as often as needed, then commit under its final key. A staged write is
-// a plain JSON value, so that any process that holds it and reaches the store can go on with it, also after a restart.
+// a plain value, of JSON but for bytes that it may hold, so that any process that has it and reaches the store can go on with it,
+// also after a restart.
 // The driver does not guard a staged write against two writers at once: whoever hands it out does. Whether read, stat and
 // list show the staged bytes as an object is the driver's own affair; nobody may rely on it.
 
@@ -103,7 +104,10 @@ export interface DeleteOptions {
   readonly alone?: boolean;
 }
 
-/** An unfinished object. Plain JSON; everything but `key` and `size` is the driver's own. */
+/** What is added to an object: bytes, which nobody changes any more, or what gives them one after the other. */
+export type ObjectContent = Uint8Array | AsyncIterable<Uint8Array>;
+
+/** An unfinished object. Plain JSON but for `held`; everything but `key` and `size` is the driver's own. */
 export interface StagedWrite {
   /** Where the unfinished bytes are kept; also what `delete` of a prefix above it removes. */
   readonly key: string;
@@ -115,11 +119,13 @@ export interface StagedWrite {
    */
   readonly target?: string;
   /**
-   * The most bytes that `detail` may hold itself, where the driver can save objects so. Whoever allows it keeps the value as
+   * The most bytes that the value may hold itself, where the driver can save objects so. Whoever allows it keeps the value as
    * durably as an object before it says that the bytes are there, and forgets it after a commit or an abort: a value that holds
    * its bytes stays good.
    */
   readonly holds?: number;
+  /** All bytes of the write, if they are not in the store. Nobody changes them. */
+  readonly held?: Uint8Array;
   /** What the driver itself has to remember, such as the ids of uploaded parts. */
   readonly detail?: JsonValue;
 }
@@ -193,14 +199,10 @@ export interface StorageDriver {
    * An empty content is fine and makes the staged bytes exist. As with a reader, a chunk is valid only until the next one is asked for,
    * and each costs a way to the store: whoever gets them small gathers them.
    *
-   * Resolves to the longer write when everything is durable that `detail` does not hold, if it is to be. If it throws, `write` is as
+   * Resolves to the longer write when everything is durable that it does not hold, if it is to be. If it throws, `write` is as
    * valid as it was before; an error thrown by `content` itself passes through unchanged.
    */
-  append(
-    write: StagedWrite,
-    content: AsyncIterable<Uint8Array>,
-    options?: AppendOptions,
-  ): Promise<StagedWrite>;
+  append(write: StagedWrite, content: ObjectContent, options?: AppendOptions): Promise<StagedWrite>;
 
   /**
    * Opens the first `write.size` bytes of a staged write. Throws `keyNotFound` if they are gone or fewer; one of size 0

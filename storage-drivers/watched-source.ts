@@ -1,19 +1,21 @@
 // Tells the errors of a caller's own content from those of the store that it is written to.
+import type { ObjectContent } from './driver.ts';
 
 export interface WatchedSource {
-  /** The same chunks. */
-  readonly content: AsyncIterable<Uint8Array>;
+  /** The same bytes. */
+  readonly content: ObjectContent;
   /** Whether this very error was thrown by the content. */
   threw(error: unknown): boolean;
 }
 
-export function watchSource(source: AsyncIterable<Uint8Array>): WatchedSource {
+export function watchSource(source: ObjectContent): WatchedSource {
+  if (source instanceof Uint8Array) return { content: source, threw: () => false };
   const thrown: unknown[] = [];
-  return { content: watched(), threw: (error) => thrown.includes(error) };
+  return { content: watched(source), threw: (error) => thrown.includes(error) };
 
-  async function* watched(): AsyncGenerator<Uint8Array> {
+  async function* watched(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
-      yield* source;
+      yield* chunks;
     } catch (error) {
       thrown.push(error);
       throw error;

@@ -116,7 +116,7 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
   /** The upload, on its way straight to the place of the blob if nothing of it is there yet: that saves a store a copy. */
   function aimAt(digest: Digest, session: UploadSession): UploadSession {
     const { write } = session;
-    if (write.size > 0 || write.detail !== undefined) return session;
+    if (write.size > 0 || write.detail !== undefined || write.held !== undefined) return session;
     return { ...session, write: newStagedWrite(write.key, blobData(digest), write.holds) };
   }
 
@@ -229,7 +229,7 @@ async function* whileHeld(
   }
 }
 
-/** Whether bytes that were written may still become others. What a detail names never does. */
+/** Whether bytes that were written may still become others. What a detail names never does, nor what is held. */
 function canChangeYet({ write, disputed }: UploadSession): boolean {
-  return disputed === true && write.size > 0 && write.detail === undefined;
+  return disputed === true && write.size > 0 && write.detail === undefined && write.held === undefined;
 }

@@ -1,19 +1,11 @@
 // What a process that was killed left in its journal (journal.ts) becomes uploads of their own, as the `registry` image has them.
-import { z } from 'zod';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
 import { orAbsent } from '../registry/content.ts';
 import { UPLOAD_JOURNALS, upload, uploadData, uploadJournal } from '../registry/layout.ts';
-import { isRepositoryName } from '../registry/name.ts';
-import { isSessionId, type SessionId, type UploadSession } from '../registry/sessions.ts';
+import type { SessionId, UploadSession } from '../registry/sessions.ts';
 import { writeInPlace } from './in-place.ts';
 import { isJournalOf } from './journal.ts';
-import { noteSchema } from './session-record.ts';
-
-const lineSchema = z.object({
-  id: z.string().refine(isSessionId),
-  repository: z.string().refine(isRepositoryName).optional(),
-  note: noteSchema.optional(),
-});
+import { type JournalRecord, parseRecords } from './journal-records.ts';
 
 export interface Recovery {
   /** Uploads that were written down. */
@@ -51,41 +43,18 @@ async function readOpen(driver: StorageDriver, files: readonly string[]): Promis
   const ended = new Set<SessionId>();
   for (const file of files) {
     const content = await orAbsent(driver.read(uploadJournal(file)));
-    for (const line of Buffer.from(content ?? '')
-      .toString('latin1')
-      .split('\n')) {
-      const session = parseLine(line);
-      if (session === undefined) continue;
-      if (session.startedAt === undefined) ended.add(session.id);
-      else if (session.write.size >= (open.get(session.id)?.write.size ?? 0)) open.set(session.id, session);
+    for (const { id, state } of parseRecords(Buffer.from(content ?? ''))) {
+      if (state === undefined) ended.add(id);
+      else if (state.bytes.length >= (open.get(id)?.write.size ?? 0)) open.set(id, sessionOf(id, state));
     }
   }
   return [...open.values()].filter(({ id }) => !ended.has(id));
 }
 
-type Ended = Pick<UploadSession, 'id'> & { readonly startedAt?: undefined };
-
-/** The state of a session; nothing for a line that is torn. */
-function parseLine(line: string): UploadSession | Ended | undefined {
-  const { data } = lineSchema.safeParse(parseJson(line));
-  if (data === undefined) return undefined;
-  const { id, repository, note } = data;
-  if (note === undefined || repository === undefined) return { id };
-  const { startedAt, write } = note;
-  if (startedAt === undefined) return undefined;
+function sessionOf(
+  id: SessionId,
+  { repository, startedAt, bytes }: NonNullable<JournalRecord['state']>,
+): UploadSession {
   const key = uploadData(repository, id);
-  return {
-    id,
-    repository,
-    startedAt,
-    write: { key, size: write.size, ...(write.detail !== undefined && { detail: write.detail }) },
-  };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return { id, repository, startedAt, write: { key, size: bytes.length, held: bytes } };
 }

@@ -2,21 +2,24 @@
 // for all of them, and not in some files and folders for each. States that come at the same moment are brought to the disk together
 // (group commit).
 //
-// A line says how far a session is, with all of its bytes, or that it has ended. The last line of a session counts. When the file
-// is long, the sessions that are still open go on in a new one. What a process that was killed leaves is written down as uploads
-// of their own (journal-recovery.ts).
+// A record (journal-records.ts) says how far a session is, with all of its bytes, or that it has ended. The last record of a session
+// counts. When the file is long, the sessions that are still open go on in a new one. What a process that was killed leaves is
+// written down as uploads of their own (journal-recovery.ts).
 import { randomUUID } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { newStagedWrite, type StagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
 import { isKeyNotFound } from '../../storage-drivers/errors.ts';
 import { uploadJournal } from '../registry/layout.ts';
 import type { SessionId, UploadSession } from '../registry/sessions.ts';
-import { formatNote } from './session-record.ts';
+import { formatRecord } from './journal-records.ts';
 
 export interface SessionJournal {
   /** The session, if its last state is kept here. */
   find(id: SessionId): UploadSession | undefined;
-  /** Resolves when the state of the session is durable. Throws what the store throws; the state before is kept then. */
+  /**
+   * For a session whose write holds its bytes. Resolves when its state is durable. Throws what the store throws; the state before is
+   * kept then.
+   */
   keep(session: UploadSession): Promise<void>;
   /**
    * The session has ended. Resolves when no end of this process brings it back, as far as the store takes that down; a power cut may bring
@@ -33,7 +36,10 @@ export interface SessionJournal {
   close(): Promise<void>;
 }
 
+type RecordPieces = readonly Uint8Array[];
+
 const LONG = 8 * 1024 * 1024;
+const NO_BYTES = new Uint8Array(0);
 
 interface Entry {
   readonly session: UploadSession;
@@ -41,10 +47,10 @@ interface Entry {
   readonly since: number;
 }
 
-interface Line {
-  readonly text: string;
+interface Pending {
+  readonly record: RecordPieces;
   readonly isDurable: boolean;
-  /** The line is written, and durable if it is to be. */
+  /** The record is written, and durable if it is to be. */
   readonly done: () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -61,7 +67,7 @@ export function createSessionJournal(
   { owner, longest = LONG }: SessionJournalOptions = {},
 ): SessionJournal {
   const open = new Map<SessionId, Entry>();
-  let waiting: Line[] = [];
+  let waiting: Pending[] = [];
   let writing: Promise<void> | undefined;
   let file: StagedWrite | undefined;
   let held = 0;
@@ -72,19 +78,19 @@ export function createSessionJournal(
     find: (id) => open.get(id)?.session,
 
     keep: (session) =>
-      add(formatLine(session), true, () => {
+      add(stateOf(session), true, () => {
         forget(session.id);
         open.set(session.id, { session, since: performance.now() });
         held += session.write.size;
       }),
 
     async end(id) {
-      // What came of the upload is there, whatever becomes of this line; who has to keep something tells what is wrong.
-      if (forget(id)) await add(formatEnd(id), false).catch(() => undefined);
+      // What came of the upload is there, whatever becomes of this record; who has to keep something tells what is wrong.
+      if (forget(id)) await add(formatRecord({ id }), false).catch(() => undefined);
     },
 
     async leave(id) {
-      if (open.has(id)) await add(formatEnd(id), true, () => forget(id));
+      if (open.has(id)) await add(formatRecord({ id }), true, () => forget(id));
     },
 
     quietFor(ms) {
@@ -105,45 +111,48 @@ export function createSessionJournal(
     return open.delete(id);
   }
 
-  /** `onWritten` runs before any later line is written: who goes on in another file has to know of this one. */
-  function add(text: string, isDurable: boolean, onWritten?: () => void): Promise<void> {
+  /** `onWritten` runs before any later record is written: who goes on in another file has to know of this one. */
+  function add(record: RecordPieces, isDurable: boolean, onWritten?: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const done = () => {
       onWritten?.();
       resolve();
     };
-    waiting.push({ text, isDurable, done, fail: reject });
+    waiting.push({ record, isDurable, done, fail: reject });
     writing ??= writeAll();
     return promise;
   }
 
-  /** Lines that come while others are on their way share the next write. */
+  /** Records that come while others are on their way share the next write. */
   async function writeAll(): Promise<void> {
     // So do those of the same turn of the event loop.
     await setImmediate();
     while (waiting.length > 0) {
-      const lines = waiting;
+      const pending = waiting;
       waiting = [];
       try {
-        const durable = lines.some(({ isDurable }) => isDurable);
-        await write(lines.map(({ text }) => text).join(''), durable);
-        for (const { done } of lines) done();
+        const durable = pending.some(({ isDurable }) => isDurable);
+        await write(
+          pending.flatMap(({ record }) => record),
+          durable,
+        );
+        for (const { done } of pending) done();
       } catch (error) {
-        for (const { fail } of lines) fail(error);
+        for (const { fail } of pending) fail(error);
       }
     }
     writing = undefined;
   }
 
-  async function write(text: string, durable: boolean): Promise<void> {
+  async function write(pieces: RecordPieces, durable: boolean): Promise<void> {
     const present = file !== undefined && file.size < longest && !isDoubtful ? file : undefined;
-    if (present === undefined || !(await addTo(present, text, durable))) await beginFile(text);
+    if (present === undefined || !(await addTo(present, pieces, durable))) await beginFile(pieces);
   }
 
   /** Resolves to whether the file is there. It is nobody's to remove, and still its loss must not cost more than it held. */
-  async function addTo(present: StagedWrite, text: string, durable: boolean): Promise<boolean> {
+  async function addTo(present: StagedWrite, pieces: RecordPieces, durable: boolean): Promise<boolean> {
     try {
-      file = await driver.append(present, onlyChunk(text), { durable, grows: true });
+      file = await driver.append(present, Buffer.concat(pieces), { durable, grows: true });
       return true;
     } catch (error) {
       if (isKeyNotFound(error)) return false;
@@ -157,10 +166,12 @@ export function createSessionJournal(
     return uploadJournal(owner === undefined ? id : `${owner}.${id}`);
   }
 
-  async function beginFile(text: string): Promise<void> {
-    const states = [...open.values()].map(({ session }) => formatLine(session)).join('');
+  async function beginFile(pieces: RecordPieces): Promise<void> {
+    const states = [...open.values()].flatMap(({ session }) => stateOf(session));
     const old = file;
-    file = await driver.append(newStagedWrite(newFile()), onlyChunk(states + text), { grows: true });
+    file = await driver.append(newStagedWrite(newFile()), Buffer.concat([...states, ...pieces]), {
+      grows: true,
+    });
     isDoubtful = false;
     // Both may be found after a crash: an end counts wherever it is, and a session only grows.
     if (old !== undefined) await driver.abort(old).catch(() => undefined);
@@ -172,15 +183,6 @@ export function isJournalOf(owner: string, name: string): boolean {
   return name.startsWith(`${owner}.`);
 }
 
-function formatLine(session: UploadSession): string {
-  const { id, repository } = session;
-  return `{"id":"${id}","repository":"${repository}","note":${formatNote(session)}}\n`;
-}
-
-function formatEnd(id: SessionId): string {
-  return `{"id":"${id}"}\n`;
-}
-
-async function* onlyChunk(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
+function stateOf({ id, repository, startedAt, write }: UploadSession): RecordPieces {
+  return formatRecord({ id, state: { repository, startedAt, bytes: write.held ?? NO_BYTES } });
 }

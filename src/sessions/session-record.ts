@@ -17,6 +17,10 @@ export const noteSchema = z.object({
     size: z.int().nonnegative(),
     target: z.string().optional(),
     holds: z.int().nonnegative().optional(),
+    held: z
+      .base64()
+      .transform((text) => Buffer.from(text, 'base64'))
+      .optional(),
     detail: z.json().optional(),
   }),
   digest: z.string().refine(isDigest).optional(),
@@ -30,8 +34,9 @@ const DOT = 46;
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 export function formatNote({ startedAt, write, digest, disputed }: UploadSession): string {
-  const { size, target, holds, detail } = write;
-  return JSON.stringify({ startedAt, write: { size, target, holds, detail }, digest, disputed });
+  const { size, target, holds, held, detail } = write;
+  const bytes = held && Buffer.from(held.buffer, held.byteOffset, held.length).toString('base64');
+  return JSON.stringify({ startedAt, write: { size, target, holds, held: bytes, detail }, digest, disputed });
 }
 
 /** The note; `undefined` for one that is torn. */
@@ -56,12 +61,13 @@ export function progressOf(
   if (note === undefined || (visibleSize !== undefined && visibleSize !== note.write.size)) {
     return { write: { key, size: visibleSize ?? 0 }, disputed: true };
   }
-  const { size, target, holds, detail } = note.write;
+  const { size, target, holds, held, detail } = note.write;
   const write = {
     key,
     size,
     ...(target !== undefined && { target }),
     ...(holds !== undefined && { holds }),
+    ...(held !== undefined && { held }),
     ...(detail !== undefined && { detail }),
   };
   return {

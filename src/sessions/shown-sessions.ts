@@ -109,15 +109,15 @@ export function createShownSessions(
     claim(session, isBegun) {
       // From here on there may be bytes, which somebody else can only go on with if they belong to a session. Neither is
       // promised before `save`, so they may come to the disk at the same time.
-      const { size, detail } = session.write;
-      const isInPlace = size > 0 && detail === undefined && !isBegun;
+      const { size, held } = session.write;
+      const isInPlace = size > 0 && held === undefined && !isBegun;
       if (!isInPlace && !starting.has(session.id)) start(session);
       return !isInPlace;
     },
 
     async save(session, isBegun) {
       const { id, write } = session;
-      if (journal !== undefined && write.detail !== undefined) {
+      if (journal !== undefined && write.held !== undefined) {
         await saveInJournal(session, journal);
         return true;
       }

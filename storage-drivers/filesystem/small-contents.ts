@@ -1,4 +1,6 @@
 // Tells contents that end soon from those that go on.
+import { onlyChunk } from '../contents.ts';
+import type { ObjectContent } from '../driver.ts';
 
 /** Up to this length, in bytes, a content is gathered before its file is touched. */
 const SMALL_LENGTH = 64 * 1024;
@@ -15,7 +17,12 @@ export type Head =
     };
 
 /** Looks at the beginning of a content. Throws what the content throws. */
-export async function headOf(content: AsyncIterable<Uint8Array>): Promise<Head> {
+export async function headOf(content: ObjectContent): Promise<Head> {
+  if (content instanceof Uint8Array) {
+    return content.length < SMALL_LENGTH
+      ? { whole: content }
+      : { rest: onlyChunk(content), async giveUp() {} };
+  }
   const source = content[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
   let length = 0;

@@ -1,7 +1,8 @@
 // Staged writes as files, but for those that came at once and are so few that the value may hold them: of these nothing is on the
 // disk before the commit.
-import type { AppendOptions, StagedWrite } from '../driver.ts';
-import { asHeld, behindHeld, heldBytesOf } from '../held-bytes.ts';
+import { behind } from '../contents.ts';
+import type { AppendOptions, ObjectContent, StagedWrite } from '../driver.ts';
+import { heldBytesOf } from '../held-bytes.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import { missing } from './errors.ts';
 import { headOf } from './small-contents.ts';
@@ -9,11 +10,7 @@ import type { StagedFiles } from './staged-writes.ts';
 
 /** All of these throw system errors, and MissingObject if bytes of the write are gone. */
 export interface StagedObjects {
-  append(
-    write: StagedWrite,
-    content: AsyncIterable<Uint8Array>,
-    options: AppendOptions,
-  ): Promise<StagedWrite>;
+  append(write: StagedWrite, content: ObjectContent, options: AppendOptions): Promise<StagedWrite>;
   /** `path`: of the object. */
   commit(write: StagedWrite, path: string): Promise<void>;
   abort(write: StagedWrite): Promise<void>;
@@ -34,7 +31,7 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
     async append(write, content, options) {
       const { key, size, holds = 0 } = write;
       const before = held(write);
-      const whole = before === undefined ? content : behindHeld(before, content);
+      const whole = before === undefined ? content : behind(before, content);
       if (holds === 0 || (before === undefined && size > 0)) {
         const position = before === undefined ? size : 0;
         return { key, size: await files.append(pathOf(key), position, whole, options) };
@@ -42,10 +39,10 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
       const head = await headOf(whole);
       try {
         if (head.whole !== undefined && head.whole.length <= holds) {
-          return { key, size: head.whole.length, holds, detail: asHeld(head.whole) };
+          return { key, size: head.whole.length, holds, held: head.whole };
         }
         // Bytes of a broken attempt may be there: they are written over.
-        const rest = head.rest ?? onlyChunk(head.whole);
+        const rest = head.rest ?? head.whole;
         return { key, size: await files.append(pathOf(key), 0, rest, options) };
       } finally {
         if (head.whole === undefined) await head.giveUp();
@@ -59,18 +56,14 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
     },
 
     async abort(write) {
-      if (write.detail === undefined) await files.abort(pathOf(write.key));
+      if (write.held === undefined) await files.abort(pathOf(write.key));
     },
   };
 
   function held(write: StagedWrite): Uint8Array | undefined {
-    if (write.detail === undefined) return undefined;
+    if (write.held === undefined) return undefined;
     const bytes = heldBytesOf(write);
     if (bytes === undefined) throw missing();
     return bytes;
   }
-}
-
-async function* onlyChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield chunk;
 }

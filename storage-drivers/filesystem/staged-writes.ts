@@ -2,7 +2,8 @@
 import { closeSync, constants, ftruncateSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { AppendOptions } from '../driver.ts';
+import { chunksOf } from '../contents.ts';
+import type { AppendOptions, ObjectContent } from '../driver.ts';
 import { allEnded } from './all-ended.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
 import type { DiskThread } from './disk-thread.ts';
@@ -19,12 +20,7 @@ const NO_BYTES = new Uint8Array(0);
 /** All of these throw system errors, and MissingObject if the file is gone or shorter than `size`. */
 export interface StagedFiles {
   /** Puts the content after the first `size` bytes; resolves to the new size when it is durable, if few bytes are to be. */
-  append(
-    path: string,
-    size: number,
-    content: AsyncIterable<Uint8Array>,
-    options: AppendOptions,
-  ): Promise<number>;
+  append(path: string, size: number, content: ObjectContent, options: AppendOptions): Promise<number>;
   /** Moves the first `size` bytes to `target`, durably. */
   commit(path: string, size: number, target: string): Promise<void>;
   abort(path: string): Promise<void>;
@@ -78,7 +74,7 @@ export function createStagedFiles({
     },
   };
 
-  async function beginGrowing(path: string, content: AsyncIterable<Uint8Array>): Promise<number> {
+  async function beginGrowing(path: string, content: ObjectContent): Promise<number> {
     await growing.begin(path);
     return addGrowing(path, 0, content, true);
   }
@@ -86,11 +82,11 @@ export function createStagedFiles({
   async function addGrowing(
     path: string,
     size: number,
-    content: AsyncIterable<Uint8Array>,
+    content: ObjectContent,
     durable: boolean,
   ): Promise<number> {
     let end = size;
-    for await (const chunk of content) {
+    for await (const chunk of chunksOf(content)) {
       await growing.add(path, chunk, durable);
       end += chunk.length;
     }

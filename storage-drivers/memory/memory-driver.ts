@@ -1,5 +1,6 @@
 // The reference driver: the contract in its plainest form. It keeps everything in this process, for tests and trials, and
 // is as strict as the strictest store: staged bytes are not seen as objects, and the memory of a chunk is really used again.
+import { chunksOf } from '../contents.ts';
 import type { ObjectReader, ObjectStat, StagedWrite, StorageDriver } from '../driver.ts';
 import { DriverError, type DriverErrorCode } from '../errors.ts';
 import { spanOf } from '../ranges.ts';
@@ -61,7 +62,7 @@ export function createMemoryDriver(): StorageDriver {
       const slot = staged.get(write.key) ?? { content: NO_BYTES };
       staged.set(write.key, slot);
       const chunks: Uint8Array[] = [start];
-      for await (const chunk of content) chunks.push(new Uint8Array(chunk));
+      for await (const chunk of chunksOf(content)) chunks.push(new Uint8Array(chunk));
       // A slot that was deleted while the content arrived is not brought back: the deletion came last.
       slot.content = Buffer.concat(chunks);
       return { key: write.key, size: slot.content.length };

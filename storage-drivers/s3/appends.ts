@@ -1,6 +1,6 @@
 // Adds bytes to a staged write: as one piece if they are few, else in the parts of a multipart upload.
+import { behind, chunksOf } from '../contents.ts';
 import type { StagedWrite } from '../driver.ts';
-import { behindHeld } from '../held-bytes.ts';
 import type { Bucket } from './bucket.ts';
 import { absorbed, compacted } from './compaction.ts';
 import { compose } from './copies.ts';
@@ -27,8 +27,8 @@ export function createAppends(bucket: Bucket, lengths: Lengths): Appends {
     add(write, before, content) {
       if (before.held === undefined) return add(write, before, content);
       // They are the first bytes of the content now, and what they become is an object.
-      const { holds: _none, ...unheld } = write;
-      return add(unheld, { pieces: [], stale: [] }, behindHeld(before.held, content));
+      const { holds: _none, held: _first, ...unheld } = write;
+      return add(unheld, { pieces: [], stale: [] }, chunksOf(behind(before.held, content)));
     },
   };
 

@@ -29,6 +29,7 @@
 // after it has come back.
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { chunksOf } from '../contents.ts';
 import type { StorageDriver } from '../driver.ts';
 import { DriverError } from '../errors.ts';
 import { watchSource } from '../watched-source.ts';
@@ -91,7 +92,7 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
     async append(write, content) {
       const source = watchSource(content);
       try {
-        return await staged.append(write, source.content);
+        return await staged.append(write, chunksOf(source.content));
       } catch (error) {
         throw source.threw(error) ? error : translator('append', write.key)(error);
       }

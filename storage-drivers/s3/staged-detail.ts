@@ -1,6 +1,5 @@
-// What a staged write on S3 has to remember: the `detail` of the contract.
+// What a staged write on S3 has to remember: `detail` and `held` of the contract.
 import type { JsonValue, StagedWrite } from '../driver.ts';
-import { asHeld } from '../held-bytes.ts';
 import { MissingObject } from './errors.ts';
 import { LEAST_PART_LENGTH } from './settings.ts';
 
@@ -59,8 +58,8 @@ export function largePieces({ pieces }: Detail): readonly Piece[] {
 }
 
 /** Reads the detail of a write. Throws MissingObject if it does not stand for `size` bytes. */
-export function detailOf({ size, detail }: StagedWrite): Detail {
-  const parsed: Detail | undefined = detail === undefined ? { pieces: [], stale: [] } : parse(detail);
+export function detailOf({ size, held, detail }: StagedWrite): Detail {
+  const parsed = detail === undefined ? { held, pieces: [], stale: [] } : parse(detail);
   if (parsed !== undefined && sizeOf(parsed) === size) return parsed;
   throw new MissingObject('the staged write does not name that many bytes');
 }
@@ -70,13 +69,14 @@ export function writeWith(write: StagedWrite, after: Detail): StagedWrite {
   const { key, target, holds } = write;
   const { held, upload, pieces, stale } = after;
   const size = sizeOf(after);
+  const kept = { key, size, ...(target !== undefined && { target }), ...(holds && { holds }) };
+  if (held !== undefined) return { ...kept, held };
   const detail = {
-    ...(held && asHeld(held)),
     ...(upload && { upload: { ...upload } }),
     pieces: pieces.map((piece) => [piece.id, piece.size, piece.level]),
     stale,
   };
-  return { key, size, ...(target !== undefined && { target }), ...(holds && { holds }), detail };
+  return { ...kept, detail };
 }
 
 function sizeOf({ held, upload, pieces }: Detail): number {
@@ -85,12 +85,7 @@ function sizeOf({ held, upload, pieces }: Detail): number {
 
 function parse(detail: JsonValue): Detail | undefined {
   if (!isRecord(detail)) return undefined;
-  const { held, upload, pieces, stale } = detail;
-  if (held !== undefined) {
-    return typeof held === 'string'
-      ? { held: Buffer.from(held, 'base64'), pieces: [], stale: [] }
-      : undefined;
-  }
+  const { upload, pieces, stale } = detail;
   const parsedUpload = upload === undefined ? undefined : parseUpload(upload);
   if (upload !== undefined && parsedUpload === undefined) return undefined;
   if (!Array.isArray(pieces) || !Array.isArray(stale)) return undefined;

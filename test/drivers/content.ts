@@ -1,5 +1,5 @@
 // Bytes for the driver tests: made, cut into chunks, gathered again.
-import type { ObjectReader, StorageDriver } from '../../storage-drivers/driver.ts';
+import type { ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
 
 export const MIB = 1024 * 1024;
 
@@ -41,6 +41,12 @@ export async function gather(reader: ObjectReader): Promise<Uint8Array> {
 export async function putLarge(driver: StorageDriver, key: string, content: Uint8Array): Promise<void> {
   const write = await driver.append({ key: `${key}-staged`, size: 0 }, chunksOf(content));
   await driver.commit(write, key);
+}
+
+/** The write as a process has it that was told of it. */
+export function revived({ held, ...rest }: StagedWrite): StagedWrite {
+  const { ...write }: StagedWrite = JSON.parse(JSON.stringify(rest));
+  return held === undefined ? write : { ...write, held: Uint8Array.from(held) };
 }
 
 /** Compares without printing megabytes. */

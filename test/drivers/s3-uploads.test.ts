@@ -3,12 +3,22 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { createCheckedDriver } from '../../storage-drivers/checked.ts';
-import { newStagedWrite, type StagedWrite } from '../../storage-drivers/driver.ts';
+import { newStagedWrite } from '../../storage-drivers/driver.ts';
 import { createS3Driver } from '../../storage-drivers/s3/s3-driver.ts';
 import type { S3Settings } from '../../storage-drivers/s3/settings.ts';
 import { startRecordingProxy } from '../support/recording-proxy.ts';
 import { settingsFor, startS3Store, whyNoS3Store } from '../support/s3-store.ts';
-import { bytes, chunksOf, equalBytes, failingAfter, gather, MIB, noChunks, pattern } from './content.ts';
+import {
+  bytes,
+  chunksOf,
+  equalBytes,
+  failingAfter,
+  gather,
+  MIB,
+  noChunks,
+  pattern,
+  revived,
+} from './content.ts';
 
 const reason = whyNoS3Store();
 const STAGED = 'uploads/1/data';
@@ -59,7 +69,7 @@ if (reason !== false) {
     const content = pattern(10_000);
     const write = await driver.append(newStagedWrite(STAGED, undefined, 10_000), chunksOf(content));
     assert.deepEqual(proxy.take(), []);
-    assert.equal(await driver.commit(JSON.parse(JSON.stringify(write)), TARGET, { seal: 'seen' }), true);
+    assert.equal(await driver.commit(revived(write), TARGET, { seal: 'seen' }), true);
     assert.deepEqual(
       proxy.take().map(({ method }) => method),
       ['PUT'],
@@ -228,10 +238,6 @@ if (reason !== false) {
       await assert.rejects(driver.append(write, noChunks()), { code: 'keyNotFound' });
     }
   });
-}
-
-function revived(write: StagedWrite): StagedWrite {
-  return JSON.parse(JSON.stringify(write)) as StagedWrite;
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

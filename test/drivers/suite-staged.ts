@@ -12,6 +12,7 @@ import {
   noChunks,
   pattern,
   putLarge,
+  revived,
   text,
 } from './content.ts';
 import type { Case } from './suite.ts';
@@ -93,6 +94,20 @@ function cases(begin: () => StagedWrite): readonly Case[] {
         }
         await driver.commit(write, 'blobs/large');
         assert.ok(equalBytes(await gather(await driver.openRead('blobs/large')), content));
+      },
+    },
+    {
+      title: 'bytes that are given at once are kept like those that come in chunks',
+      async run(driver) {
+        const content = pattern(MIB);
+        let write = begin();
+        for (const end of [0, 10, 40_000, 70_000, 300_000, content.length]) {
+          write = await driver.append(write, content.subarray(write.size, end));
+          assert.equal(write.size, end);
+          assert.ok(equalBytes(await gather(await driver.openStaged(write)), content.subarray(0, end)));
+        }
+        await driver.commit(write, 'blobs/object');
+        assert.ok(equalBytes(await driver.read('blobs/object'), content));
       },
     },
     {
@@ -263,7 +278,7 @@ function cases(begin: () => StagedWrite): readonly Case[] {
       },
     },
     {
-      title: 'a write goes on in another driver, with what JSON keeps of it',
+      title: 'a write goes on in another driver, with the same value',
       async run(driver, another) {
         const content = pattern(2 * MIB + 100);
         let write = begin();
@@ -306,8 +321,4 @@ function cases(begin: () => StagedWrite): readonly Case[] {
 
 async function* once(content: string): AsyncGenerator<Uint8Array> {
   yield bytes(content);
-}
-
-function revived(write: StagedWrite): StagedWrite {
-  return JSON.parse(JSON.stringify(write)) as StagedWrite;
 }

@@ -9,6 +9,7 @@ import { parseSessionId, type UploadSession } from '../../src/registry/sessions.
 import { createUploads } from '../../src/registry/uploads.ts';
 import { createLocalCoordination } from '../../src/sessions/coordination.ts';
 import { createSessionJournal } from '../../src/sessions/journal.ts';
+import { formatRecord } from '../../src/sessions/journal-records.ts';
 import { recoverJournals } from '../../src/sessions/journal-recovery.ts';
 import { createStorageSessions } from '../../src/sessions/storage.ts';
 import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
@@ -113,13 +114,25 @@ test('what has ended and what is torn is not recovered', async (t) => {
   const open = await heldSession(driver, 'open');
   for (const session of [ended, open]) await journal.keep(session);
   await journal.end(ended.id);
-  await damage(driver, (content) => `{"id":"x"}\nno line\n${content}${content.slice(0, 60)}`);
+  await journal.keep(await heldSession(driver, 'torn'));
+  await damage(driver, (content) =>
+    content.fill(0, content.lastIndexOf('torn'), content.lastIndexOf('torn') + 1),
+  );
 
   assert.deepEqual(await recoverJournals(driver), { uploads: 1 });
   assert.deepEqual(
     (await driver.list(uploads(repository))).map(({ name }) => name),
     [open.id],
   );
+});
+
+test('bytes of an upload that look like the end of another one are bytes', async (t) => {
+  const driver = await openDirectory(t);
+  const journal = createSessionJournal(driver);
+  const open = await heldSession(driver, 'open');
+  await journal.keep(open);
+  await journal.keep(await heldSession(driver, Buffer.concat(formatRecord({ id: open.id }))));
+  assert.deepEqual(await recoverJournals(driver), { uploads: 2 });
 });
 
 test('nobody waits for the disk to be told that an upload has ended, but with others that wait', async (t) => {
@@ -346,21 +359,19 @@ async function openJournaled(t: TestContext, given?: StorageDriver) {
 /** A session whose write holds the content. */
 async function heldSession(
   driver: StorageDriver,
-  content: string,
+  content: string | Buffer,
   before: UploadSession = newSession(),
 ): Promise<UploadSession> {
   const empty = newStagedWrite(before.write.key, undefined, 65_536);
-  async function* chunks() {
-    yield Buffer.from(content);
-  }
-  const digest: Digest = parseDigest(blobOf(content).digest);
-  return { ...before, write: await driver.append(empty, chunks()), digest };
+  const bytes = Buffer.from(content);
+  const digest: Digest = parseDigest(blobOf(bytes).digest);
+  return { ...before, write: await driver.append(empty, bytes), digest };
 }
 
-async function damage(driver: StorageDriver, change: (content: string) => string): Promise<void> {
+async function damage(driver: StorageDriver, change: (content: Buffer) => Buffer): Promise<void> {
   for (const { name } of await driver.list(UPLOAD_JOURNALS)) {
-    const content = Buffer.from(await driver.read(uploadJournal(name))).toString();
-    await driver.write(uploadJournal(name), Buffer.from(change(content)));
+    const content = Buffer.from(await driver.read(uploadJournal(name)));
+    await driver.write(uploadJournal(name), change(content));
   }
 }
 
