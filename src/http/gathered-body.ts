@@ -10,11 +10,17 @@ const SMALL_LENGTH = 64 * 1024;
 const SMALL_CHUNKS = 64;
 /** Full blocks that may wait while somebody looks at the one before. With more of them, what comes last is out of the processor's cache. */
 const MOST_WAITING = 1;
+const NO_BYTES = new Uint8Array(0);
 
 /** The body from now on, to be read once. */
 export interface GatheredBody extends AsyncIterableIterator<Uint8Array, undefined> {
   /** A piece is valid until the next one is asked for. Throws what ended the body early, after all that came before. */
   next(): Promise<IteratorResult<Uint8Array, undefined>>;
+  /**
+   * All of a body that is small, in memory of its own, when it has ended well. `undefined` as soon as it is known to be another one, of
+   * which nothing is taken then. To be asked before anything else.
+   */
+  whole(): Promise<Uint8Array | undefined>;
   /** Reads no more, and leaves the rest to whoever reads the request next. */
   return(): Promise<IteratorReturnResult<undefined>>;
 }
@@ -24,13 +30,15 @@ export interface GatherOptions {
   readonly onBytes: (count: number) => void;
   /** How many bytes are to come. What is more is handed on at once, to be refused before the end. */
   readonly announced?: number | undefined;
+  /** Asked at the end: whether it came before its time. */
+  readonly isBrokenOff?: () => boolean;
 }
 
 /** Begins to read. Takes what comes as far as there is room for it, also while nobody asks. */
 export function gatherBody(
   request: Readable,
   blocks: SharedBlocks,
-  { onBytes, announced = Number.POSITIVE_INFINITY }: GatherOptions,
+  { onBytes, announced = Number.POSITIVE_INFINITY, isBrokenOff = () => false }: GatherOptions,
 ): GatheredBody {
   /** What came so far, as long as it is small. */
   let small: Uint8Array[] | undefined = [];
@@ -65,8 +73,10 @@ export function gatherBody(
     if (small !== undefined && received <= SMALL_LENGTH && small.length < SMALL_CHUNKS) small.push(chunk);
     else {
       for (const earlier of small ?? []) copy(earlier);
+      const wasSmall = small !== undefined;
       small = undefined;
       copy(chunk);
+      if (wasSmall) wake();
     }
     if (received > announced) handOn();
     if (ready.length > MOST_WAITING) request.pause();
@@ -103,25 +113,37 @@ export function gatherBody(
     if (piece !== undefined && isShared(piece)) blocks.giveBack(piece);
   }
 
+  function woken(): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve;
+    });
+  }
+
   return {
     [Symbol.asyncIterator]() {
       return this;
     },
 
+    async whole() {
+      while (small !== undefined && outcome === undefined) await woken();
+      const isWhole = outcome !== undefined && !('error' in outcome) && !isBrokenOff();
+      const [first = NO_BYTES] = ready;
+      if (!isWhole || received !== first.length || isShared(first)) return undefined;
+      ready.shift();
+      return first;
+    },
+
     async next() {
       giveBack(shown);
       shown = undefined;
-      while (ready.length === 0 && outcome === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+      while (ready.length === 0 && outcome === undefined) await woken();
       shown = ready.shift();
       if (shown !== undefined) {
         if (request.isPaused() && outcome === undefined) request.resume();
         return { done: false, value: shown };
       }
       if (outcome !== undefined && 'error' in outcome) throw outcome.error;
+      if (isBrokenOff()) throw new Error('the client reset its request');
       return { done: true, value: undefined };
     },
 

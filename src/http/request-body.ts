@@ -2,10 +2,11 @@
 import type { IncomingMessage } from 'node:http';
 import { type Reason, RegistryError } from '../registry/errors.ts';
 import type { SharedBlocks } from '../registry/shared-blocks.ts';
+import type { Body } from '../registry/upload-chunks.ts';
 import type { RequestContext } from './context.ts';
-import { gatherBody } from './gathered-body.ts';
+import { type GatheredBody, gatherBody } from './gathered-body.ts';
 import { cutRequest, hasEmptyBody, wasBrokenOff } from './protocol.ts';
-import { type PaceSettings, pacedSource } from './transfer-pace.ts';
+import { type PaceSettings, pacedSource, watchPace } from './transfer-pace.ts';
 
 /**
  * The body of a request, in pieces that are valid until the next one is asked for. Ends with an error when the client breaks off,
@@ -16,39 +17,57 @@ export function bodyOf(
   pace: PaceSettings,
   blocks: SharedBlocks,
   announced?: number,
-): AsyncIterable<Uint8Array> {
-  return received(ctx, pace, (onBytes) => gatherBody(ctx.req, blocks, { onBytes, announced }));
+): Body {
+  const { req: request } = ctx;
+  const { onBytes, receivedSoFar, cut } = beginsToCome(ctx);
+  let opened: GatheredBody | undefined;
+  const open = () => {
+    if (opened === undefined) {
+      askFor(ctx);
+      opened = gatherBody(request, blocks, { onBytes, announced, isBrokenOff: () => wasBrokenOff(request) });
+    }
+    return opened;
+  };
+  return {
+    async whole() {
+      const watch = watchPace(receivedSoFar, pace, cut);
+      try {
+        return await watch.waitFor(open().whole());
+      } finally {
+        watch.stop();
+      }
+    },
+    [Symbol.asyncIterator]: () => pacedSource({ [Symbol.asyncIterator]: open }, receivedSoFar, pace, cut),
+  };
 }
 
-function received(
-  ctx: RequestContext,
-  pace: PaceSettings,
-  open: (onBytes: (count: number) => void) => AsyncIterable<Uint8Array>,
-): AsyncIterable<Uint8Array> {
+/** Throws `contentEncoded`. */
+function beginsToCome(ctx: RequestContext) {
   const { req: request, state } = ctx;
   const encoding = ctx.get('Content-Encoding').toLowerCase();
   if (encoding !== '' && encoding !== 'identity') throw new RegistryError('contentEncoded');
-  // Not destroyed by a reader that stops early: whoever sends too much still has to read the refusal.
-  const cut = (error: Error) => cutRequest(request, error);
-  return pacedSource(whole(), () => state.received ?? 0, pace, cut);
-
-  async function* whole(): AsyncGenerator<Uint8Array> {
-    if (waitsToBeAsked(request)) ctx.res.writeContinue();
-    yield* open((count) => {
+  return {
+    onBytes(count: number) {
       state.received = (state.received ?? 0) + count;
-    });
-    if (wasBrokenOff(request)) throw new Error('the client reset its request');
-  }
+    },
+    receivedSoFar: () => state.received ?? 0,
+    // Not destroyed by a reader that stops early: whoever sends too much still has to read the refusal.
+    cut: (error: Error) => cutRequest(request, error),
+  };
 }
 
-async function* chunksOf(
-  request: IncomingMessage,
-  onBytes: (count: number) => void,
-): AsyncGenerator<Uint8Array> {
+function askFor({ req, res }: RequestContext): void {
+  if (waitsToBeAsked(req)) res.writeContinue();
+}
+
+async function* chunksOf(ctx: RequestContext, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
+  askFor(ctx);
+  const { req: request } = ctx;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     onBytes(chunk.length);
     yield chunk;
   }
+  if (wasBrokenOff(request)) throw new Error('the client reset its request');
 }
 
 /** Over HTTP/2 Node asks by itself. */
@@ -72,10 +91,11 @@ export async function readBody(
   pace: PaceSettings,
 ): Promise<Uint8Array> {
   if (Number(ctx.req.headers['content-length'] ?? 0) > most) throw new RegistryError(tooLarge);
+  const { onBytes, receivedSoFar, cut } = beginsToCome(ctx);
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of received(ctx, pace, (onBytes) => chunksOf(ctx.req, onBytes))) {
+    for await (const chunk of pacedSource(chunksOf(ctx, onBytes), receivedSoFar, pace, cut)) {
       size += chunk.length;
       if (size > most) throw new RegistryError(tooLarge);
       chunks.push(chunk);

@@ -12,21 +12,24 @@ export class TooSlowError extends Error {
   override readonly name = 'TooSlowError';
 }
 
+/** What is waited for of a client. */
+export interface PaceWatch {
+  /** Waits, at the client's expense. Throws what the promise throws. */
+  waitFor<T>(coming: Promise<T>): Promise<T>;
+  stop(): void;
+}
+
 /**
- * Passes on what a client sends. Calls `cut` when it keeps the registry waiting for a whole period, in parts or at once,
- * and sends less than the rate asks for; `cut` has to end `source` with an error. `receivedSoFar` counts bytes as they come, which may
- * be long before the source gives them.
+ * Calls `cut` when the client keeps the registry waiting for a whole period, in parts or at once, and sends less than the rate asks
+ * for; `cut` has to end what is waited for with an error. `receivedSoFar` counts bytes as they come, which may be long before they
+ * are given to anybody.
  */
-export async function* pacedSource(
-  source: AsyncIterable<Uint8Array>,
+export function watchPace(
   receivedSoFar: () => number,
   { minimumRate, periodMs }: PaceSettings,
   cut: (error: TooSlowError) => void,
-): AsyncGenerator<Uint8Array> {
-  if (minimumRate === 0) {
-    yield* source;
-    return;
-  }
+): PaceWatch {
+  if (minimumRate === 0) return { waitFor: (coming) => coming, stop() {} };
   let waitedMs = 0;
   let seen = receivedSoFar();
   let waitingSince: number | undefined;
@@ -41,18 +44,35 @@ export async function* pacedSource(
   };
   const timer = setInterval(look, Math.max(10, periodMs / 6));
   timer.unref();
+  return {
+    async waitFor(coming) {
+      waitingSince = performance.now();
+      const come = await coming;
+      waitedMs += performance.now() - waitingSince;
+      waitingSince = undefined;
+      return come;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Passes on what a client sends, watched as above. */
+export async function* pacedSource(
+  source: AsyncIterable<Uint8Array>,
+  receivedSoFar: () => number,
+  settings: PaceSettings,
+  cut: (error: TooSlowError) => void,
+): AsyncGenerator<Uint8Array> {
+  const watch = watchPace(receivedSoFar, settings, cut);
   const chunks = source[Symbol.asyncIterator]();
   try {
     for (;;) {
-      waitingSince = performance.now();
-      const next = await chunks.next();
-      waitedMs += performance.now() - waitingSince;
-      waitingSince = undefined;
+      const next = await watch.waitFor(chunks.next());
       if (next.done === true) return;
       yield next.value;
     }
   } finally {
-    clearInterval(timer);
+    watch.stop();
     await chunks.return?.();
   }
 }

@@ -1,15 +1,22 @@
 // The bytes of an upload, and their digest: computed while they pass, and otherwise from the store.
 import { LRUCache } from 'lru-cache';
-import type { StorageDriver } from '../../storage-drivers/driver.ts';
+import type { StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
 import { atMost } from './at-most.ts';
 import { hashOf } from './content.ts';
-import { type Algorithm, algorithmOf, createDigester, type Digest } from './digest.ts';
+import {
+  type Algorithm,
+  algorithmOf,
+  CANONICAL_ALGORITHM,
+  createDigester,
+  type Digest,
+  digestOf,
+} from './digest.ts';
 import { isRefusal, RegistryError } from './errors.ts';
 import { createHashThread } from './hash-thread.ts';
 import { receive } from './incoming.ts';
 import { createRunningDigest, type RunningDigest } from './running-digest.ts';
 import type { SessionId, UploadSession } from './sessions.ts';
-import { announcedLength, type Chunk, statusOf, UploadRefusal } from './upload-chunks.ts';
+import { announcedLength, type Body, type Chunk, statusOf, UploadRefusal } from './upload-chunks.ts';
 
 /** An upload that was added to. */
 export interface Extension {
@@ -19,7 +26,7 @@ export interface Extension {
 }
 
 export interface UploadBytes {
-  /** Computes the digest of a session from its first byte on. */
+  /** The digest of a session is computed by this algorithm from its first byte on. */
   begin(id: SessionId, algorithm: Algorithm): void;
   /** Adds what the client sends. Throws UploadRefusal with nothing stored. */
   extend(session: UploadSession, chunk: Chunk, algorithm: Algorithm): Promise<Extension>;
@@ -29,11 +36,19 @@ export interface UploadBytes {
   forget(id: SessionId): void;
 }
 
+interface LiveDigest {
+  readonly algorithm: Algorithm;
+  /** Of what it has seen, in bytes. */
+  readonly size: number;
+  readonly running: RunningDigest;
+}
+
 /** Sessions whose half-computed digest is kept in memory; the others are hashed again when they are closed. */
 const LIVE_DIGESTS = 10_000;
+const NO_BYTES = new Uint8Array(0);
 
 export function createUploadBytes(driver: StorageDriver, thread = createHashThread()): UploadBytes {
-  const digests = new LRUCache<SessionId, { readonly size: number; readonly running: RunningDigest }>({
+  const digests = new LRUCache<SessionId, LiveDigest>({
     ...atMost(LIVE_DIGESTS),
     dispose: ({ running }) => running.forget(),
   });
@@ -50,36 +65,72 @@ export function createUploadBytes(driver: StorageDriver, thread = createHashThre
       if (write.size === 0 || (await copy.digest()) === digest) return copy;
       copy.forget();
     }
-    return write.size === 0 ? createRunningDigest(algorithm, thread) : undefined;
+    if (write.size > 0 && write.held === undefined) return undefined;
+    const running = createRunningDigest(algorithm, thread);
+    if (write.held !== undefined) await running.update(write.held);
+    return running;
+  }
+
+  /** The session with the longer write, of which `running` has seen all bytes. */
+  async function extended(
+    session: UploadSession,
+    write: StagedWrite,
+    algorithm: Algorithm,
+    running: RunningDigest | undefined,
+  ): Promise<UploadSession> {
+    if (running !== undefined) digests.set(session.id, { algorithm, size: write.size, running });
+    return withWrite(session, write, await running?.digest());
+  }
+
+  /** Adds what is all there already. As long as a session holds its bytes, nothing else is remembered of their digest. */
+  async function extendAtOnce(
+    session: UploadSession,
+    bytes: Uint8Array,
+    algorithm: Algorithm,
+  ): Promise<UploadSession> {
+    const write = await driver.append(session.write, bytes);
+    if (write.held !== undefined) return withWrite(session, write, digestOf(write.held, algorithm));
+    const running = await runningFor(session, algorithm);
+    await running?.update(bytes);
+    return extended(session, write, algorithm, running);
+  }
+
+  /** Adds what is still coming, and is hashed meanwhile. */
+  async function extendAsItComes(
+    session: UploadSession,
+    body: Body,
+    length: number | undefined,
+    algorithm: Algorithm,
+  ): Promise<Extension> {
+    const running = await runningFor(session, algorithm);
+    const incoming = receive(body, running, length);
+    const write = await driver.append(session.write, incoming.content).catch((error: unknown) => {
+      running?.forget();
+      throw isRefusal(error, 'chunkSizeMismatch') ? wrongLength(session) : error;
+    });
+    return { session: await extended(session, write, algorithm, running), broken: incoming.broken() };
   }
 
   return {
     begin(id, algorithm) {
-      digests.set(id, { size: 0, running: createRunningDigest(algorithm, thread) });
+      if (algorithm === CANONICAL_ALGORITHM) return;
+      digests.set(id, { algorithm, size: 0, running: createRunningDigest(algorithm, thread) });
     },
 
-    async extend(session, chunk, algorithm) {
+    async extend(session, chunk, usual) {
       const length = announcedLength(session, chunk);
-      const running = await runningFor(session, algorithm);
-      const incoming = receive(chunk.body, running, length);
-      const write = await driver.append(session.write, incoming.content).catch((error: unknown) => {
-        running?.forget();
-        if (isRefusal(error, 'chunkSizeMismatch'))
-          throw new UploadRefusal('chunkSizeMismatch', statusOf(session));
-        throw error;
-      });
-      if (running !== undefined) digests.set(session.id, { size: write.size, running });
-      const { digest: _outdated, ...rest } = session;
-      const digest = await running?.digest();
-      const extended = { ...rest, write, ...(digest !== undefined && { digest }) };
-      return { session: extended, broken: incoming.broken() };
+      const algorithm = digests.get(session.id)?.algorithm ?? usual;
+      const whole = await chunk.body.whole?.();
+      if (whole === undefined) return extendAsItComes(session, chunk.body, length, algorithm);
+      if (length !== undefined && whole.length !== length) throw wrongLength(session);
+      return { session: await extendAtOnce(session, whole, algorithm), broken: undefined };
     },
 
     async digestOf(session, algorithm) {
       if (session.digest !== undefined && algorithmOf(session.digest) === algorithm) return session.digest;
       if (session.write.size === 0) return createDigester(algorithm).digest();
       // Bytes of a process that was killed may have reached the file and not yet the disk.
-      const durable = await driver.append(session.write, nothing());
+      const durable = await driver.append(session.write, NO_BYTES);
       return hashOf(await driver.openStaged(durable), algorithm);
     },
 
@@ -89,7 +140,17 @@ export function createUploadBytes(driver: StorageDriver, thread = createHashThre
   };
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+function withWrite(
+  { digest: _outdated, ...rest }: UploadSession,
+  write: StagedWrite,
+  digest: Digest | undefined,
+): UploadSession {
+  return { ...rest, write, ...(digest !== undefined && { digest }) };
+}
+
+function wrongLength(session: UploadSession): UploadRefusal {
+  return new UploadRefusal('chunkSizeMismatch', statusOf(session));
+}
 
 /** Throws `bodyIncomplete` if the client broke off. What came is kept. */
 export function throwIfBroken({ broken }: Extension): void {

@@ -21,9 +21,18 @@ export class UploadRefusal extends RegistryError {
   }
 }
 
+/** What a client sends. */
+export interface Body extends AsyncIterable<Uint8Array> {
+  /**
+   * All of it at once, if that is little and came whole: nobody changes these bytes. `undefined` for any other body, which is to be
+   * read then.
+   */
+  whole?(): Promise<Uint8Array | undefined>;
+}
+
 /** What one request adds to an upload. */
 export interface Chunk {
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: Body;
   /** Where the client says that the body stands: first and last byte (inclusive) within the whole upload. */
   readonly range?: { readonly start: number; readonly end: number } | 'malformed';
 }

@@ -13,7 +13,7 @@ import type { Lease, Locks } from './locks.ts';
 import type { RepositoryName } from './name.ts';
 import { parseSessionId, type SessionId, type UploadSession, type UploadSessions } from './sessions.ts';
 import { createUploadBytes, type Extension, throwIfBroken } from './upload-bytes.ts';
-import { announcedLength, type Chunk, statusOf, type UploadStatus } from './upload-chunks.ts';
+import { announcedLength, type Body, type Chunk, statusOf, type UploadStatus } from './upload-chunks.ts';
 
 export interface Uploads {
   /** Opens a session. `algorithm` is what the client will name the blob by, if it says so (end-4a, end-4c). */
@@ -213,20 +213,25 @@ export function createUploads(dependencies: UploadsDependencies): Uploads {
  * The body, as long as the lease holds: whoever got the session after this writer goes on with the same bytes. What was passed
  * on until then is refused when it is saved. The session is claimed as soon as there are more bytes than the `unclaimed` ones.
  */
-async function* whileHeld(
-  body: AsyncIterable<Uint8Array>,
-  lease: Lease,
-  unclaimed: number,
-  claim: () => Promise<void>,
-): AsyncGenerator<Uint8Array> {
+function whileHeld(body: Body, lease: Lease, unclaimed: number, claim: () => Promise<void>): Body {
   let left = unclaimed;
-  for await (const chunk of body) {
+  async function passed(bytes: Uint8Array): Promise<Uint8Array> {
     if (lease.isLost()) throw new RegistryError('unavailable');
     const isClaimed = left <= 0;
-    left -= chunk.length;
+    left -= bytes.length;
     if (!isClaimed && left < 0) await claim();
-    yield chunk;
+    return bytes;
   }
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of body) yield await passed(chunk);
+  }
+  return {
+    async whole() {
+      const bytes = await body.whole?.();
+      return bytes && passed(bytes);
+    },
+    [Symbol.asyncIterator]: chunks,
+  };
 }
 
 /** Whether bytes that were written may still become others. What a detail names never does, nor what is held. */

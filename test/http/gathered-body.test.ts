@@ -90,6 +90,50 @@ test('a small body is one piece of its own memory, and an empty one is none', as
   }
 });
 
+test('all of a body can be had that is small and has ended well, and then no more of it', async () => {
+  for (const size of [0, 1, 64 * KIB]) {
+    const stream = new PassThrough();
+    const body = gatherBody(stream, spoiledBlocks(), { onBytes });
+    void send(stream, content.subarray(0, size), 10_000).then(() => stream.end());
+    const whole = await body.whole();
+    assert.ok(whole !== undefined && !isShared(whole));
+    assert.ok(content.subarray(0, size).equals(whole));
+    assert.deepEqual(await body.next(), { done: true, value: undefined });
+  }
+});
+
+test('a body that cannot be had at once is all there when it is read then', { timeout: 10_000 }, async () => {
+  const open: [what: string, length: number, chunk: number, announced?: number][] = [
+    ['long, while it comes', 65 * KIB, 65 * KIB],
+    ['in very many chunks', 1000, 1],
+    ['more than announced', 11, 11, 10],
+  ];
+  for (const [what, length, chunk, announced] of open) {
+    const stream = new PassThrough();
+    const body = gatherBody(stream, createSharedBlocks(), { onBytes, announced });
+    const sent = send(stream, content.subarray(0, length), chunk);
+    if (what.startsWith('in very many')) void sent.then(() => stream.end());
+    assert.equal(await body.whole(), undefined, what);
+    stream.end();
+    const pieces: Uint8Array[] = [];
+    for await (const piece of body) pieces.push(new Uint8Array(piece));
+    assert.ok(Buffer.concat(pieces).equals(content.subarray(0, length)), what);
+  }
+});
+
+test('a body that broke off cannot be had at once: what came is handed on, and then the error', async () => {
+  const reset = new Error('reset');
+  for (const isBrokenOff of [false, true]) {
+    const stream = new PassThrough();
+    const body = gatherBody(stream, createSharedBlocks(), { onBytes, isBrokenOff: () => isBrokenOff });
+    stream.write('came');
+    setTimeout(() => (isBrokenOff ? stream.end() : stream.destroy(reset)), 50);
+    assert.equal(await body.whole(), undefined);
+    assert.equal(Buffer.from((await body.next()).value ?? '').toString(), 'came');
+    await assert.rejects(body.next(), isBrokenOff ? /reset/ : reset);
+  }
+});
+
 test('a body in very many chunks is gathered, however small it is', async () => {
   const stream = new PassThrough();
   const sent = send(stream, content.subarray(0, 1000), 1).then(() => stream.end());
