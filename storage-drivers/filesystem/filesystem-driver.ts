@@ -79,7 +79,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   };
   const log =
     ownPrefix !== undefined && syncs.byWrite
-      ? createWriteLog({ ...logs, scope: pathOf(ownPrefix), oldMs: logMs })
+      ? createWriteLog({ ...logs, keyOf, scope: pathOf(ownPrefix), oldMs: logMs })
       : undefined;
   const writes = createAtomicWrites({ disk, syncs, workspace, directories, log });
   const staged = createStagedObjects({
@@ -155,6 +155,10 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   function pathOf(key: string): string {
     // Keys are checked: there is nothing to be resolved in them.
     return key === '' ? root : `${root === '/' ? '' : root}/${key}`;
+  }
+
+  function keyOf(path: string): string {
+    return path.slice(root === '/' ? 1 : root.length + 1);
   }
 
   async function openObject(path: string): Promise<ObjectStat & { readonly handle: FileHandle }> {

@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { formatLogHeader, LOG_HEADER, type LogName } from './log-records.ts';
+import { formatLogHeader, formatRecord, LOG_HEADER, type LogName, type LogRecord } from './log-records.ts';
 import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
 import { joined } from './small-contents.ts';
 
 export interface LogFile {
   /** Resolves when the record is durable. Throws system errors; nothing more can be added then. */
-  add(record: Uint8Array): Promise<void>;
+  add(record: LogRecord): Promise<void>;
   isBroken(): boolean;
   /** Makes it no log any more, durably, so that the file can be used again. Nobody adds to it now. Throws system errors. */
   empty(): Promise<void>;
@@ -35,7 +35,7 @@ interface Place {
 }
 
 interface Pending {
-  readonly record: Uint8Array;
+  readonly pieces: readonly Uint8Array[];
   readonly done: () => void;
   readonly fail: (error: unknown) => void;
 }
@@ -63,7 +63,7 @@ export function createLogFiles({ directory, syncDirectory }: LogFilesDependencie
     return {
       add: (record) =>
         new Promise((done, fail) => {
-          waiting.push({ record, done, fail });
+          waiting.push({ pieces: formatRecord(record, name), done, fail });
           if (!isWriting) void writeWaiting();
         }),
 
@@ -85,7 +85,7 @@ export function createLogFiles({ directory, syncDirectory }: LogFilesDependencie
         const pending = waiting;
         waiting = [];
         try {
-          await write(pending.map(({ record }) => record));
+          await write(pending.flatMap(({ pieces }) => pieces));
           for (const { done } of pending) done();
         } catch (error) {
           failure = { error };
@@ -95,12 +95,12 @@ export function createLogFiles({ directory, syncDirectory }: LogFilesDependencie
       isWriting = false;
     }
 
-    async function write(records: readonly Uint8Array[]): Promise<void> {
+    async function write(pieces: readonly Uint8Array[]): Promise<void> {
       if (failure !== undefined) throw failure.error;
       const isFirst = place === undefined;
       place ??= freePlace() ?? (await makePlace());
       if (!place.file.isThere()) throw new Error('somebody removed the file of a log');
-      await place.file.add(joined(isFirst ? [formatLogHeader(name), ...records] : records));
+      await place.file.add(joined(isFirst ? [formatLogHeader(name), ...pieces] : pieces));
     }
   }
 

@@ -47,17 +47,17 @@ export function formatLogHeader({ number, salt }: LogName): Uint8Array {
   return bytes;
 }
 
-export function formatRecord({ key, content, time }: LogRecord, { salt }: LogName): Uint8Array {
-  const length = content?.length ?? 0;
-  const bytes = Buffer.allocUnsafe(HEADER + key.length + length);
-  bytes.writeUInt32LE(content === undefined ? GONE : PUT, 4);
-  bytes.writeUInt32LE(key.length, 8);
-  bytes.writeUInt32LE(length, 12);
-  bytes.writeDoubleLE(time, 16);
-  bytes.write(key, HEADER, 'latin1');
-  if (content !== undefined) bytes.set(content, HEADER + key.length);
-  bytes.writeUInt32LE(crc32(bytes.subarray(4), salt), 0);
-  return bytes;
+/** The record in pieces, of which the last one is the content as it is. */
+export function formatRecord({ key, content, time }: LogRecord, { salt }: LogName): readonly Uint8Array[] {
+  const beginning = Buffer.allocUnsafe(HEADER + key.length);
+  beginning.writeUInt32LE(content === undefined ? GONE : PUT, 4);
+  beginning.writeUInt32LE(key.length, 8);
+  beginning.writeUInt32LE(content?.length ?? 0, 12);
+  beginning.writeDoubleLE(time, 16);
+  beginning.write(key, HEADER, 'latin1');
+  const checksum = crc32(beginning.subarray(4), salt);
+  beginning.writeUInt32LE(content === undefined ? checksum : crc32(content, checksum), 0);
+  return content === undefined ? [beginning] : [beginning, content];
 }
 
 /** `undefined` if it is no log, or one of which nothing was answered. */

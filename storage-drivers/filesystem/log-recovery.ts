@@ -14,8 +14,9 @@ import { createRoomyFile } from './roomy-files.ts';
 import type { Workspace } from './workspace.ts';
 import type { WriteLogDependencies } from './write-log.ts';
 
-export interface LogRecoveryDependencies
-  extends Pick<WriteLogDependencies, 'root' | 'sync' | 'syncDirectory'> {
+export interface LogRecoveryDependencies extends Pick<WriteLogDependencies, 'sync' | 'syncDirectory'> {
+  /** The directory that keys are below. */
+  readonly root: string;
   readonly workspace: Workspace;
   readonly disk: DiskThread;
 }
@@ -118,7 +119,7 @@ async function recoverAll(dependencies: LogRecoveryDependencies): Promise<number
     const earlier = await logsThere();
     const file = await createRoomyFile(join(workspace.log, randomUUID()));
     try {
-      await file.add(Buffer.concat([formatLogHeader(name), ...records]));
+      await file.add(Buffer.concat([formatLogHeader(name), ...records.flat()]));
     } finally {
       file.close();
     }

@@ -36,7 +36,7 @@ export async function openWorkspace(root: string, syncs: Syncs): Promise<Workspa
     incoming: join(root, '.berth', 'incoming'),
     trash: join(root, '.berth', 'trash'),
     log: join(root, '.berth', 'log'),
-    temporaryFile: () => join(workspace.incoming, `${scope}.${process.pid}.${randomUUID()}`),
+    temporaryFile: () => `${workspace.incoming}/${scope}.${process.pid}.${randomUUID()}`,
     trashedDirectory: () => join(workspace.trash, randomUUID()),
   };
   await mkdir(workspace.incoming, { recursive: true });

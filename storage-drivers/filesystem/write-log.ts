@@ -12,9 +12,8 @@
 // change is a record too, or waits until the log is gone. And nobody else may change such files: a log is for the one process that
 // works on them.
 import { randomInt } from 'node:crypto';
-import { dirname, relative } from 'node:path';
+import { dirname } from 'node:path';
 import { createLogFiles, type LogFile, type LogFilesDependencies } from './log-files.ts';
-import { formatRecord, type LogName } from './log-records.ts';
 
 export interface WriteLog {
   /**
@@ -35,11 +34,11 @@ export interface WriteLog {
 }
 
 export interface WriteLogDependencies extends LogFilesDependencies {
-  /** The directory that keys are below. */
-  readonly root: string;
+  /** The key of a path. */
+  readonly keyOf: (path: string) => string;
   /** The path above the files that it is for. */
   readonly scope: string;
-  /** Makes durable what was done at these paths, all of them in the root. */
+  /** Makes durable what was done at these paths, all of them below the root. */
   readonly sync: (paths: readonly string[]) => Promise<void>;
   /**
    * A log that has become so old, in milliseconds, is done with.
@@ -53,13 +52,12 @@ const LONGEST = 64 * 1024;
 /** A log that has become so long, in bytes, is done with. */
 const LONG = 16 * 1024 * 1024;
 const OLD_MS = 1_000;
-/** About what a path that is remembered takes, in bytes. */
-const REMEMBERED = 512;
+/** About what a record takes beside its content, with the path that is remembered, in bytes. */
+const REMEMBERED = 640;
 /** When logs are together so long, in bytes, because the disk has much to do, writes go past them. */
 const TOO_LONG = 4 * LONG;
 
 interface Log {
-  readonly name: LogName;
   /** Bytes of all records that were made for it, with what is remembered of them. */
   length: number;
   readonly file: LogFile;
@@ -71,7 +69,7 @@ interface Log {
 }
 
 export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
-  const { root, directory, scope, sync, syncDirectory, oldMs = OLD_MS } = dependencies;
+  const { keyOf, directory, scope, sync, syncDirectory, oldMs = OLD_MS } = dependencies;
   const files = createLogFiles({ directory, syncDirectory });
   /** The oldest first. All but the current one are about to be done with. */
   let logs: readonly Log[] = [];
@@ -128,11 +126,9 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   function currentLog(): Log {
     if (current !== undefined && current.length < LONG && !current.file.isBroken()) return current;
     logsMade += 1;
-    const name = { number: logsMade, salt: randomInt(2 ** 32) };
     current = {
-      name,
       length: 0,
-      file: files.begin(name),
+      file: files.begin({ number: logsMade, salt: randomInt(2 ** 32) }),
       puts: new Set(),
       gone: new Set(),
       running: new Set(),
@@ -155,10 +151,8 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
 
   /** Resolves when the record is durable. */
   function add(log: Log, path: string, content?: Uint8Array): Promise<void> {
-    const key = relative(root, path);
-    const record = formatRecord({ key, time: Date.now(), ...(content && { content }) }, log.name);
-    log.length += record.length + REMEMBERED;
-    return log.file.add(record);
+    log.length += (content?.length ?? 0) + REMEMBERED;
+    return log.file.add({ key: keyOf(path), time: Date.now(), ...(content && { content }) });
   }
 
   /** What was not answered is not to be made so by the next start. If that cannot be helped, it may. */

@@ -2,7 +2,7 @@
 // is not undone. A cut is looked at on a copy: of the log alone, as if no file had come to the disk, or of everything.
 import assert from 'node:assert/strict';
 import { cp, mkdir, readdir, readFile, readlink, rm, truncate, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { newStagedWrite, type StorageDriver } from '../../storage-drivers/driver.ts';
@@ -104,7 +104,7 @@ test('a recovery that is cut short, long after the crash, is done by the next on
   const records = ['one', 'two', 'three'].map((key) =>
     formatRecord({ key: `own/${key}`, content: bytes(key), time: longAgo }, name),
   );
-  await writeFile(join(workspace.log, 'left'), Buffer.concat([formatLogHeader(name), ...records]));
+  await writeFile(join(workspace.log, 'left'), Buffer.concat([formatLogHeader(name), ...records.flat()]));
   await mkdir(join(root, 'own'));
   await writeFile(join(root, 'own/.not-a-key'), 'x');
   for (const path of [root, join(root, 'own')]) await utimes(path, longAgo / 1000, longAgo / 1000);
@@ -203,7 +203,7 @@ test('while the disk does not come to it, what is new goes past the log, and wha
   const root = await temporaryDirectory(t);
   const neverSynced = Promise.withResolvers<void>();
   const log = createWriteLog({
-    root,
+    keyOf: (path) => relative(root, path),
     directory: root,
     scope: join(root, 'own'),
     sync: () => neverSynced.promise,
@@ -287,7 +287,7 @@ test('a log is not done with before all that it speaks of is in its place, and s
   const path = join(root, 'own/x');
   const events: string[] = [];
   const log = createWriteLog({
-    root,
+    keyOf: (path) => relative(root, path),
     directory: root,
     scope: join(root, 'own'),
     async sync(paths) {
@@ -315,7 +315,7 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   const root = await temporaryDirectory(t);
   const directory = join(root, 'log');
   const log = createWriteLog({
-    root,
+    keyOf: (path) => relative(root, path),
     directory,
     scope: join(root, 'own'),
     sync: async () => undefined,
