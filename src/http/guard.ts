@@ -80,7 +80,7 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
     const isWrongLogin = permit === undefined && /^basic /i.test(ctx.get('Authorization'));
     const reason = challenge === undefined ? 'denied' : isWrongLogin ? 'loginWrong' : 'unauthorized';
     if (permit !== undefined) tell(ctx, scopes, permit.caller, reason);
-    if (challenge !== undefined) ctx.set('WWW-Authenticate', challenge);
+    if (challenge !== undefined) ctx.res.setHeader('WWW-Authenticate', challenge);
     return new RegistryError(reason, { detail: detailOf(scopes) });
   }
 
@@ -126,7 +126,7 @@ export function createGuard({ gatekeeper, originOf, audit }: GuardDependencies):
         await next();
       } catch (error) {
         if (isRefusal(error, 'unauthorized', 'loginWrong'))
-          ctx.set('WWW-Authenticate', basicChallenge(ADMINISTRATION));
+          ctx.res.setHeader('WWW-Authenticate', basicChallenge(ADMINISTRATION));
         throw error;
       }
     },

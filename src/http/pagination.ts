@@ -30,5 +30,5 @@ export function linkNext(
   parameters: readonly (readonly [name: string, value: string])[],
 ): void {
   const query = parameters.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
-  ctx.set('Link', `<${path}?${query}>; rel="next"`);
+  ctx.res.setHeader('Link', `<${path}?${query}>; rel="next"`);
 }

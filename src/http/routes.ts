@@ -1,6 +1,6 @@
 // The whole URL table (distribution-spec, "Endpoints"). Names may hold words like `blobs` or `tags`: the last parts of a
 // path decide, and no two rows of one method fit one path. Who may do it stands before what is done.
-import Router from '@koa/router';
+import type Router from '@koa/router';
 import type { RequestState } from './context.ts';
 import type { Guard } from './guard.ts';
 import type { BaseHandlers } from './handlers/base.ts';
@@ -10,6 +10,7 @@ import type { ManifestHandlers } from './handlers/manifests.ts';
 import type { TokenHandlers } from './handlers/tokens.ts';
 import type { UploadHandlers } from './handlers/uploads.ts';
 import type { HotAnswers } from './hot-answers.ts';
+import { createRouteGroups, type RouteGroups } from './route-groups.ts';
 
 export interface Handlers {
   readonly base: BaseHandlers;
@@ -40,8 +41,8 @@ export interface RouteSettings {
 export function createRoutes(
   { base, blobs, uploads, manifests, lists, tokens, admin }: Handlers,
   { guard, keep, prefix }: RouteSettings,
-): Router<RequestState> {
-  const router = new Router<RequestState>({ sensitive: true, prefix: prefix.replace(/\/+$/, '') });
+): RouteGroups {
+  const router = createRouteGroups(prefix.replace(/\/+$/, ''));
 
   router.get('base', '/v2', guard.known, base.version); // end-1
 
@@ -74,6 +75,6 @@ export function createRoutes(
     router.post('token', TOKEN_PATH, guard.open, tokens.post); // its OAuth 2 variant, RFC 8693
     router.get('keys', '/auth/jwks', guard.open, tokens.keys); // RFC 7517
   }
-  admin?.addTo(router, guard);
+  admin?.addTo(router.others, guard);
   return router;
 }

@@ -23,6 +23,12 @@ export interface UploadQuotaSettings {
   readonly now?: () => Date;
 }
 
+interface OpenUpload {
+  readonly repository: RepositoryName;
+  readonly client: string;
+  usedAt: number;
+}
+
 /** An upload that nobody goes on with for so long is counted no more; it may still be gone on with. */
 const IDLE_AFTER_MS = 3_600_000;
 /** Of all clients. Beyond it those are forgotten that have been quiet for longest. */
@@ -32,7 +38,7 @@ const RETRY_AFTER_SECONDS = 60;
 /** Counts what is begun in this process, in memory. */
 export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaSettings): UploadQuota {
   /** The quietest first. */
-  const open = new Map<string, { readonly client: string; readonly usedAt: number }>();
+  const open = new Map<string, OpenUpload>();
   const counts = new Map<string, number>();
 
   function add(client: string, change: 1 | -1): void {
@@ -41,17 +47,17 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
     else counts.delete(client);
   }
 
-  function forget(key: string): void {
-    const upload = open.get(key);
-    if (upload === undefined) return;
-    open.delete(key);
-    add(upload.client, -1);
+  /** An id that is asked for in another repository is unknown there, and the upload as open as before. */
+  function find(repository: RepositoryName, id: string): OpenUpload | undefined {
+    const upload = open.get(id);
+    return upload?.repository === repository ? upload : undefined;
   }
 
   function forgetQuiet(time: number): void {
-    for (const [key, { usedAt }] of open) {
+    for (const [id, { client, usedAt }] of open) {
       if (open.size <= MOST_KNOWN && Math.abs(time - usedAt) < IDLE_AFTER_MS) return;
-      forget(key);
+      open.delete(id);
+      add(client, -1);
     }
   }
 
@@ -68,7 +74,8 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
       add(client, 1);
       try {
         const upload = await begin();
-        open.set(keyOf(upload.repository, upload.id), { client, usedAt: now().getTime() });
+        const { id, repository } = upload;
+        open.set(id, { repository, client, usedAt: now().getTime() });
         return upload;
       } catch (error) {
         add(client, -1);
@@ -77,15 +84,19 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
     },
 
     wentOn(repository, id) {
-      const key = keyOf(repository, id);
-      const upload = open.get(key);
+      const upload = find(repository, id);
       if (upload === undefined) return;
-      open.delete(key);
-      open.set(key, { ...upload, usedAt: now().getTime() });
+      // Behind all others.
+      open.delete(id);
+      upload.usedAt = now().getTime();
+      open.set(id, upload);
     },
 
     ended(repository, id) {
-      forget(keyOf(repository, id));
+      const upload = find(repository, id);
+      if (upload === undefined) return;
+      open.delete(id);
+      add(upload.client, -1);
     },
 
     open() {
@@ -99,9 +110,4 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
 export function uploadClientOf(caller: Caller, address: string): string {
   if (caller.kind === 'anonymous') return JSON.stringify(['address', networkOf(address)]);
   return JSON.stringify([caller.kind, caller.issuer ?? '', caller.name]);
-}
-
-/** With the repository: an id that is asked for in another one is unknown there, and the upload as open as before. */
-function keyOf(repository: RepositoryName, id: string): string {
-  return `${repository} ${id}`;
 }

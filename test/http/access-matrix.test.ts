@@ -36,10 +36,12 @@ function allRoutes(): readonly string[] {
   };
   const handlers: unknown = new Proxy({}, { get: (_, noun) => (noun === 'admin' ? admin : anything) });
   const guard: unknown = new Proxy({}, { get: (_, name) => (name === 'may' ? () => step : step) });
-  const { stack } = createRoutes(handlers as Handlers, { guard: guard as Guard, keep: step, prefix: '' });
-  return stack.flatMap(({ methods, path }) =>
-    methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
-  );
+  const routes = createRoutes(handlers as Handlers, { guard: guard as Guard, keep: step, prefix: '' });
+  return routes
+    .rows()
+    .flatMap(({ methods, path }) =>
+      methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}`),
+    );
 }
 
 test('every route of the registry has a row in the table, and every row is a route', () => {

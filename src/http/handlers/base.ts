@@ -17,7 +17,7 @@ export function createBaseHandlers(): BaseHandlers {
 
     /** What load balancers ask for, as the `registry` image answers it. */
     async root(ctx) {
-      ctx.set('Cache-Control', 'no-cache');
+      ctx.res.setHeader('Cache-Control', 'no-cache');
       replyEmpty(ctx, 200);
     },
 

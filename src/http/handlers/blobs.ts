@@ -44,9 +44,9 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     if (!mayRedirect(ctx)) return false;
     const url = await blobs.presign(repository, digest, REDIRECT_SECONDS);
     if (url === undefined) return false;
-    ctx.set('Location', url);
-    ctx.set('Cache-Control', 'no-store');
-    ctx.set('Docker-Content-Digest', digest);
+    ctx.res.setHeader('Location', url);
+    ctx.res.setHeader('Cache-Control', 'no-store');
+    ctx.res.setHeader('Docker-Content-Digest', digest);
     replyEmpty(ctx, 307);
     return true;
   }
@@ -58,8 +58,8 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
       return reader.size;
     }
     ctx.status = 200;
-    ctx.set('Content-Type', BLOB_TYPE);
-    ctx.set('Content-Length', String(reader.size));
+    ctx.res.setHeader('Content-Type', BLOB_TYPE);
+    ctx.res.setHeader('Content-Length', String(reader.size));
     await streamBody(ctx, reader.content, pace);
     return reader.size;
   }
@@ -72,9 +72,9 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
   ): Promise<void> {
     const reader = await blobs.open(at.repository, at.digest, part);
     ctx.status = 206;
-    ctx.set('Content-Type', BLOB_TYPE);
-    ctx.set('Content-Range', `bytes ${part.start}-${part.end}/${size}`);
-    ctx.set('Content-Length', String(part.end - part.start + 1));
+    ctx.res.setHeader('Content-Type', BLOB_TYPE);
+    ctx.res.setHeader('Content-Range', `bytes ${part.start}-${part.end}/${size}`);
+    ctx.res.setHeader('Content-Length', String(part.end - part.start + 1));
     await streamBody(ctx, reader.content, pace);
   }
 
@@ -87,8 +87,8 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     const open = async (part: ByteRange) => (await blobs.open(at.repository, at.digest, part)).content;
     const multipart = createMultipart(parts, { size, contentType: BLOB_TYPE, open });
     ctx.status = 206;
-    ctx.set('Content-Type', multipart.contentType);
-    ctx.set('Content-Length', String(multipart.length));
+    ctx.res.setHeader('Content-Type', multipart.contentType);
+    ctx.res.setHeader('Content-Length', String(multipart.length));
     await streamBody(ctx, multipart.content, pace);
   }
 
@@ -114,7 +114,7 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
     const range = requestedRange(ctx, at.digest, size);
     if (range.kind === 'whole') return sendWhole(ctx, await blobs.open(at.repository, at.digest));
     if (range.kind === 'unsatisfiable') {
-      ctx.set('Content-Range', `bytes */${size}`);
+      ctx.res.setHeader('Content-Range', `bytes */${size}`);
       throw new RegistryError('rangeInvalid');
     }
     const [first, ...others] = range.parts;
@@ -132,8 +132,8 @@ export function createBlobHandlers(dependencies: BlobHandlersDependencies): Blob
         describe(ctx, at.digest);
         if (isKnown) return replyEmpty(ctx, 304);
         ctx.status = 200;
-        ctx.set('Content-Type', BLOB_TYPE);
-        ctx.set('Content-Length', String(size));
+        ctx.res.setHeader('Content-Type', BLOB_TYPE);
+        ctx.res.setHeader('Content-Length', String(size));
         return;
       }
       if (await redirect(ctx, at)) return reportRedirect(ctx, at);
@@ -173,11 +173,11 @@ function addressOf(ctx: RequestContext): BlobAddress {
 }
 
 function describe(ctx: RequestContext, digest: Digest): void {
-  ctx.set('Docker-Content-Digest', digest);
-  ctx.set('ETag', entityTag(digest));
-  ctx.set('Accept-Ranges', 'bytes');
+  ctx.res.setHeader('Docker-Content-Digest', digest);
+  ctx.res.setHeader('ETag', entityTag(digest));
+  ctx.res.setHeader('Accept-Ranges', 'bytes');
   // Compressed on its way, a blob would not have its digest any more.
-  ctx.set('Cache-Control', 'private, max-age=31536000, no-transform');
+  ctx.res.setHeader('Cache-Control', 'private, max-age=31536000, no-transform');
 }
 
 async function gather({ size, content }: BlobReader): Promise<Uint8Array> {

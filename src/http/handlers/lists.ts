@@ -65,7 +65,7 @@ export function createListHandlers(dependencies: ListHandlersDependencies): List
       const request = readPageRequest(ctx, MOST_REFERRERS);
       const artifactTypes = allValues(ctx, 'artifactType').filter((type) => type !== '');
       const page = await referrers.page(repository, subject, { artifactTypes, ...request });
-      if (artifactTypes.length > 0) ctx.set('OCI-Filters-Applied', 'artifactType');
+      if (artifactTypes.length > 0) ctx.res.setHeader('OCI-Filters-Applied', 'artifactType');
       const last = page.referrers.at(-1);
       if (page.more && last !== undefined) {
         linkNext(ctx, locations.path(repository, `referrers/${subject}`), [

@@ -69,9 +69,9 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
       const repository = parseRepositoryName(parameter(ctx, 'name'));
       const reference = referenceToRead(ctx);
       const { digest, bytes, mediaType } = await manifests.get(repository, reference);
-      ctx.set('Docker-Content-Digest', digest);
-      ctx.set('ETag', entityTag(digest));
-      ctx.set(
+      ctx.res.setHeader('Docker-Content-Digest', digest);
+      ctx.res.setHeader('ETag', entityTag(digest));
+      ctx.res.setHeader(
         'Cache-Control',
         reference.kind === 'tag' ? 'no-cache' : 'private, max-age=31536000, no-transform',
       );
@@ -102,10 +102,10 @@ export function createManifestHandlers(dependencies: ManifestHandlersDependencie
         const names = reference.kind === 'tag' ? [reference.tag] : tags;
         await reportPush(ctx, { repository, digest, bytes }, names);
       }
-      ctx.set('Location', locations.manifest(repository, digest));
-      ctx.set('Docker-Content-Digest', digest);
-      if (subject !== undefined) ctx.set('OCI-Subject', subject);
-      if (tags.length > 0) ctx.set('OCI-Tag', tags.join(', '));
+      ctx.res.setHeader('Location', locations.manifest(repository, digest));
+      ctx.res.setHeader('Docker-Content-Digest', digest);
+      if (subject !== undefined) ctx.res.setHeader('OCI-Subject', subject);
+      if (tags.length > 0) ctx.res.setHeader('OCI-Tag', tags.join(', '));
       replyEmpty(ctx, 201);
     },
 

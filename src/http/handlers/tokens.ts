@@ -52,7 +52,7 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
       throw new RegistryError('parameterInvalid', { detail: 'there is no such service here' });
     }
     if (proof === undefined) {
-      ctx.set('WWW-Authenticate', basicChallenge(LOGIN));
+      ctx.res.setHeader('WWW-Authenticate', basicChallenge(LOGIN));
       throw new RegistryError('loginWrong');
     }
     const { offline, clientId } = request;
@@ -106,13 +106,13 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
 
   return {
     get: counted(async (ctx) => {
-      ctx.set('Cache-Control', 'no-store');
+      ctx.res.setHeader('Cache-Control', 'no-store');
       const request = parseTokenQuery(ctx.querystring);
       await answer(ctx, request, await proofOfHeader(ctx));
     }),
 
     post: counted(async (ctx) => {
-      ctx.set('Cache-Control', 'no-store');
+      ctx.res.setHeader('Cache-Control', 'no-store');
       if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(ctx.get('Content-Type'))) {
         throw new RegistryError('requestInvalid', { detail: 'the body has to be a form' });
       }
@@ -122,7 +122,7 @@ export function createTokenHandlers(dependencies: TokenHandlersDependencies): To
     }),
 
     async keys(ctx) {
-      ctx.set('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`);
+      ctx.res.setHeader('Cache-Control', `public, max-age=${KEYS_MAX_AGE}`);
       replyJson(ctx, await keys.jwks());
     },
   };

@@ -40,16 +40,16 @@ export function createUploadHandlers(dependencies: UploadHandlersDependencies): 
   const { uploads, blobs, locations, pace, blocks, quota, report } = dependencies;
 
   function replyCreated(ctx: RequestContext, repository: RepositoryName, digest: Digest): void {
-    ctx.set('Location', locations.blob(repository, digest));
-    ctx.set('Docker-Content-Digest', digest);
+    ctx.res.setHeader('Location', locations.blob(repository, digest));
+    ctx.res.setHeader('Docker-Content-Digest', digest);
     replyEmpty(ctx, 201);
   }
 
   function describe(ctx: RequestContext, upload: UploadStatus): void {
-    ctx.set('Location', locations.upload(upload));
-    ctx.set('Docker-Upload-UUID', upload.id);
+    ctx.res.setHeader('Location', locations.upload(upload));
+    ctx.res.setHeader('Docker-Upload-UUID', upload.id);
     // An upload without bytes says `0-0` too: it is ambiguous, but what every client survives.
-    ctx.set('Range', `0-${Math.max(0, upload.size - 1)}`);
+    ctx.res.setHeader('Range', `0-${Math.max(0, upload.size - 1)}`);
   }
 
   /** A refusal that leaves the upload open tells where it stands. */

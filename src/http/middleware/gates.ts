@@ -20,7 +20,7 @@ export function onlyReads(formPaths: readonly string[]): Middleware<RequestState
   return async function onlyReads(ctx, next) {
     const isForm = ctx.method === 'POST' && formPaths.includes(ctx.path);
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD' && !isForm) {
-      ctx.set('Allow', 'GET, HEAD');
+      ctx.res.setHeader('Allow', 'GET, HEAD');
       throw new RegistryError('readOnly');
     }
     await next();

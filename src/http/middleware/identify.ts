@@ -11,14 +11,14 @@ export interface IdentifySettings {
 }
 
 export function identify({ addressOf, headers }: IdentifySettings): Middleware<RequestState> {
-  return async function identify(ctx, next) {
-    ctx.state.id = randomUUID();
-    ctx.state.remoteAddress = addressOf(ctx.req);
-    ctx.set('X-Request-Id', ctx.state.id);
-    ctx.set('X-Content-Type-Options', 'nosniff');
-    if (ctx.path !== '/') {
-      ctx.set('Docker-Distribution-Api-Version', 'registry/2.0');
-      for (const [name, values] of headers) ctx.set(name, [...values]);
+  return async function identify({ req, res, state, path }, next) {
+    state.id = randomUUID();
+    state.remoteAddress = addressOf(req);
+    res.setHeader('X-Request-Id', state.id);
+    res.setHeader('X-Content-Type-Options', 'nosniff');
+    if (path !== '/') {
+      res.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+      for (const [name, values] of headers) res.setHeader(name, [...values]);
     }
     await next();
   };

@@ -8,7 +8,7 @@ export function onlyKnownRoutes(): Middleware<RequestState> {
   return async function onlyKnownRoutes(ctx) {
     const methods = new Set(((ctx as RequestContext).matched ?? []).flatMap((layer) => layer.methods));
     if (methods.size === 0) throw new RegistryError('routeUnknown');
-    ctx.set('Allow', [...methods].sort().join(', '));
+    ctx.res.setHeader('Allow', [...methods].sort().join(', '));
     throw new RegistryError('methodNotAllowed');
   };
 }

@@ -26,7 +26,7 @@ export function reportErrors(): Middleware<RequestState> {
 function describe(ctx: RequestContext, refusal: RegistryError): void {
   const { status, code, message, detail, retryAfterSeconds = RETRY_AFTER } = refusal;
   ctx.status = status;
-  if (status === 503 || status === 429) ctx.set('Retry-After', String(retryAfterSeconds));
+  if (status === 503 || status === 429) ctx.res.setHeader('Retry-After', String(retryAfterSeconds));
   for (const name of ['ETag', 'Cache-Control', 'Accept-Ranges', 'Docker-Content-Digest']) ctx.remove(name);
   replyJson(ctx, { errors: [{ code, message, ...(detail !== undefined && { detail }) }] });
 }

@@ -49,7 +49,7 @@ export function createAdminHandlers(dependencies: AdminHandlersDependencies): Ad
   function serve(id: OperationId, answer: (ctx: RequestContext) => Promise<Answer>): Handler {
     const operation: Operation = operations[id];
     return async (ctx) => {
-      ctx.set('Cache-Control', 'no-store');
+      ctx.res.setHeader('Cache-Control', 'no-store');
       requireCaller(ctx, operation.who);
       refuseUnknownParameters(ctx, operation);
       const { body, about = Object.values(ctx.params) } = await answer(ctx);
