@@ -76,11 +76,23 @@ export interface WriteOptions {
    * The write fails if this does, with an error of its own: whoever made the promise handles it.
    */
   readonly after?: Promise<unknown>;
+  /** After a power cut the object may be there without what it waits for: it says nothing then. One way to the disk may do for both. */
+  readonly mayPrecede?: boolean;
   /**
    * Nobody reads the object before the write resolves, and a torn one is as good as none: one that a crash left half-written may be
    * found there then.
    */
   readonly fresh?: boolean;
+}
+
+/** What became of the seal of an object that was made. */
+export interface Sealing {
+  readonly isKept: boolean;
+  /**
+   * Of a seal that is not kept: the version of the very object that it was for. Absent where the store would have to be asked, and where no
+   * seal was given.
+   */
+  readonly version?: string;
 }
 
 export interface AppendOptions {
@@ -167,8 +179,8 @@ export interface StorageDriver {
   /** The whole of a small object. Throws `keyNotFound`. */
   read(key: string): Promise<Uint8Array>;
 
-  /** Makes or replaces a small object, in one step. Resolves to whether the seal is kept with it. */
-  write(key: string, content: Uint8Array, options?: WriteOptions): Promise<boolean>;
+  /** Makes or replaces a small object, in one step. */
+  write(key: string, content: Uint8Array, options?: WriteOptions): Promise<Sealing>;
 
   /** Size and version of an object. Throws `keyNotFound`, also for a prefix. */
   stat(key: string): Promise<ObjectStat>;
@@ -214,9 +226,8 @@ export interface StorageDriver {
    * Makes the first `write.size` bytes the object under `key`, in one step, replacing what was there; the staged write is
    * gone afterwards. Throws `keyNotFound` if the staged bytes are gone or fewer than `write.size`; a write of size 0
    * that was never appended to makes an empty object. One with a target may be refused under another key (`failed`).
-   * Resolves to whether the seal is kept with the object.
    */
-  commit(write: StagedWrite, key: string, options?: Pick<WriteOptions, 'seal'>): Promise<boolean>;
+  commit(write: StagedWrite, key: string, options?: Pick<WriteOptions, 'seal'>): Promise<Sealing>;
 
   /** Forgets a staged write and frees its space, multipart uploads included. Resolves also when there is none. */
   abort(write: StagedWrite): Promise<void>;

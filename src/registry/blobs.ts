@@ -75,7 +75,8 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     target: Digest,
     after?: Promise<unknown>,
   ): Promise<void> {
-    await driver.write(layerLink(repository, digest), linkContent(target), { ...(after && { after }) });
+    const options = after === undefined ? {} : { after, mayPrecede: true };
+    await driver.write(layerLink(repository, digest), linkContent(target), options);
   }
 
   async function linkFrom(
@@ -129,7 +130,7 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     },
 
     async admit(repository, digest, write) {
-      // The link is on the disk already when its bytes are, and is seen only then.
+      // The link is on the disk already when its bytes are, and is seen only then. Without them there is no blob, whoever has a link.
       const kept = content.admit(write, digest);
       await allEnded(kept, link(repository, digest, digest, kept));
     },

@@ -9,6 +9,7 @@ import type {
   ByteRange,
   ObjectReader,
   ObjectStat,
+  Sealing,
   StagedWrite,
   StorageDriver,
 } from '../../storage-drivers/driver.ts';
@@ -147,15 +148,20 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
   }
 
   /** A note that cannot be written costs another look later, and must not fail a pull on a full disk. */
-  async function noteWhole(digest: Digest, { version, size }: ObjectStat): Promise<void> {
+  async function noteWhole(
+    digest: Digest,
+    { version, size }: Pick<ObjectStat, 'version' | 'size'>,
+  ): Promise<void> {
     verdicts.set(digest, { version, whole: true });
     if (size < NOTED_FROM) return;
     const note = driver.write(blobVerdict(digest), Buffer.from(version, 'latin1'), { durable: false });
     await note.catch(() => failed?.());
   }
 
-  /** Notes content that was just stored. */
-  async function noteStored(digest: Digest): Promise<void> {
+  /** Notes content that was just stored, where nothing that is kept with it tells that it is whole. */
+  async function noteStored(digest: Digest, size: number, { isKept, version }: Sealing): Promise<void> {
+    if (isKept) return;
+    if (version !== undefined) return noteWhole(digest, { size, version });
     const stat = await orAbsent(driver.stat(blobData(digest)));
     if (stat !== undefined) await noteWhole(digest, stat);
   }
@@ -206,14 +212,12 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
     async put(digest, bytes) {
       const present = await orAbsent(driver.stat(blobData(digest)));
       if (present?.size === bytes.length && (await orAbsent(isWhole(digest, present)))) return;
-      const isSealed = await driver.write(blobData(digest), bytes, { seal: digest });
-      if (!isSealed) await noteStored(digest);
+      await noteStored(digest, bytes.length, await driver.write(blobData(digest), bytes, { seal: digest }));
     },
 
     async admit(write, digest) {
       // Also over content that is there already: the rename costs nothing, and heals what was torn.
-      const isSealed = await driver.commit(write, blobData(digest), { seal: digest });
-      if (!isSealed) await noteStored(digest);
+      await noteStored(digest, write.size, await driver.commit(write, blobData(digest), { seal: digest }));
     },
   };
 }

@@ -3,16 +3,24 @@
 // for the disk itself for long, syncs and large writes, stays with Node's own threads, where many can wait at the same time.
 import { Worker } from 'node:worker_threads';
 
+/** What tells a file from any other, and what it was from what it is. */
+export interface FileFacts {
+  readonly ino: bigint;
+  /** In bytes. */
+  readonly size: number;
+  readonly mtimeNs: bigint;
+}
+
 /** What can be done. All of them throw system errors; what needs a directory that is missing makes it. */
 interface DiskCalls {
   /** Of a file; nothing if there is none. */
-  look(path: string): { readonly ino: bigint; readonly size: number; readonly mtimeNs: bigint } | undefined;
+  look(path: string): FileFacts | undefined;
   /** All bytes of a file; nothing if there is none. */
   read(path: string): Uint8Array | undefined;
   /** A new file with this content. Gives its descriptor if it is to stay open. */
   create(path: string, content: Uint8Array, keepOpen: boolean): number | undefined;
-  /** A new file with this content at `temporary`, moved to `path`. */
-  put(temporary: string, path: string, content: Uint8Array): void;
+  /** A new file with this content at `temporary`, moved to `path`. What is known of it, if that `isWanted`. */
+  put(temporary: string, path: string, content: Uint8Array, isWanted?: boolean): FileFacts | undefined;
   /**
    * Puts the content after the first `size` bytes of a file, and drops what was behind them. `missing` if it has fewer. A file
    * that could not be written to the end is as long as it was.
@@ -23,7 +31,8 @@ interface DiskCalls {
     content: Uint8Array,
     keepOpen: boolean,
   ): { readonly file?: number; readonly missing?: true };
-  move(from: string, to: string): void;
+  /** What is known of the file, if that `isWanted`. */
+  move(from: string, to: string, isWanted?: boolean): FileFacts | undefined;
   /** Moves a file that has exactly `size` bytes, as something that was made now. */
   commit(path: string, size: number, target: string): 'done' | 'gone' | 'shorter' | 'longer';
   /**

@@ -95,11 +95,12 @@ function create(path, content, keepOpen) {
  * @param {string} temporary
  * @param {string} path
  * @param {Uint8Array} content
+ * @param {boolean} [isWanted]
  */
-function put(temporary, path, content) {
+function put(temporary, path, content, isWanted) {
   create(temporary, content, false);
   try {
-    move(temporary, path);
+    return move(temporary, path, isWanted);
   } catch (error) {
     fs.unlinkSync(temporary);
     throw error;
@@ -137,11 +138,13 @@ function append(path, size, content, keepOpen) {
 /**
  * @param {string} from
  * @param {string} to
+ * @param {boolean} [isWanted]
  */
-function move(from, to) {
+function move(from, to, isWanted = false) {
   // Most of what is moved is new, and so is its directory: to make it is cheaper than to be told that it is missing.
   makeDirectory(dirname(to));
   within(to, () => fs.renameSync(from, to), from);
+  return isWanted ? look(to) : undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createBufferPool } from '../buffer-pool.ts';
-import type { ObjectReader, ObjectStat, StorageDriver } from '../driver.ts';
+import type { ObjectReader, ObjectStat, Sealing, StorageDriver } from '../driver.ts';
 import { isKeyNotFound } from '../errors.ts';
 import { openHeldBytes } from '../held-bytes.ts';
 import { type Span, spanOf } from '../ranges.ts';
@@ -16,7 +16,7 @@ import { createAtomicWrites } from './atomic-writes.ts';
 import { createDeletion } from './deletion.ts';
 import { createDirectoryNames } from './directory-names.ts';
 import { createDirectorySync } from './directory-sync.ts';
-import { createDiskThread } from './disk-thread.ts';
+import { createDiskThread, type FileFacts } from './disk-thread.ts';
 import { createDurableDirectories } from './durable-directories.ts';
 import { asDriverError, missing, orMissing } from './errors.ts';
 import { readFileParts } from './file-reader.ts';
@@ -98,8 +98,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     write: (key, content, options = {}) =>
       run('write', key, async () => {
-        await writes.write(pathOf(key), content, options);
-        return false;
+        return sealingOf(await writes.write(pathOf(key), content, options));
       }),
 
     stat: (key) => run('stat', key, () => files.look(pathOf(key))),
@@ -136,11 +135,8 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
       }
     },
 
-    commit: (write, key) =>
-      run('commit', write.key, async () => {
-        await staged.commit(write, pathOf(key));
-        return false;
-      }),
+    commit: (write, key, options = {}) =>
+      run('commit', write.key, async () => sealingOf(await staged.commit(write, pathOf(key), options))),
 
     abort: (write) => run('abort', write.key, () => staged.abort(write)),
 
@@ -157,6 +153,10 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     return key === '' ? root : `${root === '/' ? '' : root}/${key}`;
   }
 
+  function sealingOf(made: FileFacts | undefined): Sealing {
+    return { isKept: false, ...(made && { version: files.describe(made).version }) };
+  }
+
   function keyOf(path: string): string {
     return path.slice(root === '/' ? 1 : root.length + 1);
   }
@@ -164,7 +164,9 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   async function openObject(path: string): Promise<ObjectStat & { readonly handle: FileHandle }> {
     const handle = await orMissing(open(path, 'r'));
     try {
-      return { handle, ...files.describe(await handle.stat(BIG)) };
+      const stats = await handle.stat(BIG);
+      if (!stats.isFile()) throw missing();
+      return { handle, ...files.describe({ ...stats, size: Number(stats.size) }) };
     } catch (error) {
       await handle.close();
       throw error;

@@ -1,22 +1,15 @@
 // Looks at files, and reads small ones whole: most of what a registry is asked is answered from files of a hundred bytes.
-import type { BigIntStats } from 'node:fs';
 import type { ObjectStat } from '../driver.ts';
-import type { DiskThread } from './disk-thread.ts';
+import type { DiskThread, FileFacts } from './disk-thread.ts';
 import { missing, orMissing } from './errors.ts';
 
 export interface SmallFiles {
   /** What is known of a file. Throws system errors, and MissingObject if there is no such file. */
   look(path: string): Promise<ObjectStat>;
   /** The same, from what the system said of it. */
-  describe(stats: BigIntStats): ObjectStat;
+  describe(facts: FileFacts): ObjectStat;
   /** All bytes of a file. Throws as `look`. */
   read(path: string): Promise<Uint8Array>;
-}
-
-interface Facts {
-  readonly ino: bigint;
-  readonly size: number;
-  readonly mtimeNs: bigint;
 }
 
 const NS_PER_MS = 1_000_000n;
@@ -30,10 +23,7 @@ export function createSmallFiles(disk: DiskThread, era: string): SmallFiles {
       return statOf(facts);
     },
 
-    describe(stats) {
-      if (!stats.isFile()) throw missing();
-      return statOf({ ...stats, size: Number(stats.size) });
-    },
+    describe: statOf,
 
     async read(path) {
       const content = await orMissing(disk.run('read', path));
@@ -43,7 +33,7 @@ export function createSmallFiles(disk: DiskThread, era: string): SmallFiles {
   };
 
   /** A replaced file is another inode, an appended one has another size, and both have another time. */
-  function statOf({ ino, size, mtimeNs }: Facts): ObjectStat {
+  function statOf({ ino, size, mtimeNs }: FileFacts): ObjectStat {
     const parts = [ino, size, mtimeNs].map((part) => part.toString(36));
     const version = era === '' ? parts.join('-') : [...parts, era].join('-');
     return { size, version, modifiedAt: new Date(Number(mtimeNs / NS_PER_MS)) };

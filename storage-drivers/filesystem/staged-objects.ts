@@ -1,9 +1,10 @@
 // Staged writes as files, but for those that came at once and are so few that the value may hold them: of these nothing is on the
 // disk before the commit.
 import { behind } from '../contents.ts';
-import type { AppendOptions, ObjectContent, StagedWrite } from '../driver.ts';
+import type { AppendOptions, ObjectContent, StagedWrite, WriteOptions } from '../driver.ts';
 import { heldBytesOf } from '../held-bytes.ts';
 import type { AtomicWrites } from './atomic-writes.ts';
+import type { FileFacts } from './disk-thread.ts';
 import { missing } from './errors.ts';
 import { headOf } from './small-contents.ts';
 import type { StagedFiles } from './staged-writes.ts';
@@ -11,8 +12,12 @@ import type { StagedFiles } from './staged-writes.ts';
 /** All of these throw system errors, and MissingObject if bytes of the write are gone. */
 export interface StagedObjects {
   append(write: StagedWrite, content: ObjectContent, options: AppendOptions): Promise<StagedWrite>;
-  /** `path`: of the object. */
-  commit(write: StagedWrite, path: string): Promise<void>;
+  /** `path`: of the object. Resolves to what is known of its file, as `AtomicWrites` does. */
+  commit(
+    write: StagedWrite,
+    path: string,
+    options: Pick<WriteOptions, 'seal'>,
+  ): Promise<FileFacts | undefined>;
   abort(write: StagedWrite): Promise<void>;
   /** The bytes that the write holds itself, if it does. */
   held(write: StagedWrite): Uint8Array | undefined;
@@ -49,10 +54,11 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
       }
     },
 
-    async commit(write, path) {
+    async commit(write, path, options) {
       const bytes = held(write);
-      if (bytes === undefined) await files.commit(pathOf(write.key), write.size, path);
-      else await writes.write(path, bytes, {});
+      if (bytes !== undefined) return writes.write(path, bytes, options);
+      await files.commit(pathOf(write.key), write.size, path);
+      return undefined;
     },
 
     async abort(write) {

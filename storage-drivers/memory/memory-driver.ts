@@ -1,7 +1,7 @@
 // The reference driver: the contract in its plainest form. It keeps everything in this process, for tests and trials, and
 // is as strict as the strictest store: staged bytes are not seen as objects, and the memory of a chunk is really used again.
 import { chunksOf } from '../contents.ts';
-import type { ObjectReader, ObjectStat, StagedWrite, StorageDriver } from '../driver.ts';
+import type { ObjectReader, ObjectStat, Sealing, StagedWrite, StorageDriver } from '../driver.ts';
 import { DriverError, type DriverErrorCode } from '../errors.ts';
 import { spanOf } from '../ranges.ts';
 import { openBytes } from './byte-reader.ts';
@@ -79,9 +79,9 @@ export function createMemoryDriver(): StorageDriver {
     },
 
     async commit(write, key, { seal } = {}) {
-      const isSealed = put('commit', key, stagedBytes('commit', write), seal);
+      const sealing = put('commit', key, stagedBytes('commit', write), seal);
       staged.delete(write.key);
-      return isSealed;
+      return sealing;
     },
 
     async abort(write) {
@@ -100,14 +100,14 @@ export function createMemoryDriver(): StorageDriver {
     return object;
   }
 
-  function put(action: string, key: string, content: Uint8Array, seal: string | undefined): boolean {
+  function put(action: string, key: string, content: Uint8Array, seal: string | undefined): Sealing {
     versions += 1;
     changes += 1;
     const object = { content, version: String(versions), modifiedAt: new Date(), ...(seal && { seal }) };
     if (!objects.put(key, object)) {
       throw failure('failed', action, key, new Error('an object and a prefix cannot have the same key'));
     }
-    return seal !== undefined;
+    return { isKept: seal !== undefined };
   }
 
   function stagedBytes(action: string, write: StagedWrite): Uint8Array {

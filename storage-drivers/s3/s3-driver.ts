@@ -72,7 +72,7 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
       run('write', key, async () => {
         await after;
         await bucket.put(key, content, seal);
-        return seal !== undefined;
+        return { isKept: seal !== undefined };
       }),
 
     stat: (key) =>

@@ -1,5 +1,5 @@
 // Large objects on their way in. What lies in the bucket meanwhile, and in which order it comes and goes: s3-driver.ts.
-import type { ObjectReader, StagedWrite } from '../driver.ts';
+import type { ObjectReader, Sealing, StagedWrite } from '../driver.ts';
 import { openHeldBytes } from '../held-bytes.ts';
 import { createAppends } from './appends.ts';
 import type { Bucket } from './bucket.ts';
@@ -24,8 +24,8 @@ import { openPieces } from './staged-reader.ts';
 export interface StagedWrites {
   append(write: StagedWrite, content: AsyncIterable<Uint8Array>): Promise<StagedWrite>;
   open(write: StagedWrite, translate: (error: unknown) => Error): Promise<ObjectReader>;
-  /** Resolves to whether the seal is kept: not by an upload that was begun without it. */
-  commit(write: StagedWrite, made: Made): Promise<boolean>;
+  /** The seal is not kept by an upload that was begun without it. */
+  commit(write: StagedWrite, made: Made): Promise<Sealing>;
   abort(write: StagedWrite): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export function createStagedWrites(bucket: Bucket, lengths: Lengths): StagedWrit
       else if (detail.upload === undefined) await commitPieces(write.key, detail, made);
       else await commitUpload(write.key, detail, detail.upload, made.key);
       await forget(bucket, write.key, namesIn(detail));
-      return made.seal !== undefined && detail.upload === undefined;
+      return { isKept: made.seal !== undefined && detail.upload === undefined };
     },
 
     async abort(write) {

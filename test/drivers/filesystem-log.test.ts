@@ -311,6 +311,47 @@ test('a log is not done with before all that it speaks of is in its place, and s
   assert.deepEqual(events, ['in its place', `synced ${path}`]);
 });
 
+test('what may precede what it waits for is in the log at once, and seen only then', async (t) => {
+  const { root, driver } = await open(t);
+  const { written, resolve } = waitingWrite(driver);
+  await untilLogged(t, root);
+  assert.deepEqual(await contents(driver, ['link']), { link: undefined });
+  resolve();
+  await written;
+  assert.deepEqual(await contents(driver, ['link']), { link: 'waited' });
+});
+
+for (const [what, meanwhile] of [
+  ['the log is done with', (driver) => driver.settle?.()],
+  ['it is deleted', (driver) => driver.delete('own/link')],
+  ['all above it is deleted', (driver) => driver.delete('own')],
+  ['it is written by somebody else', (driver) => driver.write('own/link', bytes('other'))],
+] as const satisfies [string, (driver: StorageDriver) => Promise<unknown> | undefined][]) {
+  test(`what was answered is durable where ${what} while it waits`, { timeout: 20_000 }, async (t) => {
+    const { root, driver } = await open(t);
+    const { written, resolve } = waitingWrite(driver);
+    await untilLogged(t, root);
+    await meanwhile(driver);
+    resolve();
+    await written;
+    assert.deepEqual(await contents(driver, ['link']), { link: 'waited' });
+    const { driver: after, recovered } = await recover(t, await onlyTheLog(t, root));
+    assert.equal(recovered, 1);
+    assert.deepEqual(await contents(after, ['link']), { link: 'waited' });
+  });
+}
+
+test('what waits for something that fails is nowhere, also after a power cut', async (t) => {
+  const { root, driver } = await open(t);
+  const { written, reject } = waitingWrite(driver);
+  await untilLogged(t, root);
+  reject(new Error('no bytes'));
+  await assert.rejects(written, { name: 'DriverError', code: 'failed' });
+  assert.deepEqual(await contents(driver, ['link']), { link: undefined });
+  const { driver: after } = await recover(t, await onlyTheLog(t, root));
+  assert.deepEqual(await contents(after, ['link']), { link: undefined });
+});
+
 test('where no log can be begun a write fails, and a delete goes on without one', async (t) => {
   const root = await temporaryDirectory(t);
   const directory = join(root, 'log');
@@ -383,6 +424,22 @@ async function open(t: TestContext, logMs = NEVER) {
   const root = await temporaryDirectory(t);
   const driver = await createFilesystemDriver({ rootDirectory: root, ownPrefix: 'own', logMs });
   return { root, driver };
+}
+
+/** A write of `own/link` that waits. */
+function waitingWrite(driver: StorageDriver) {
+  const { promise: after, resolve, reject } = Promise.withResolvers<void>();
+  after.catch(() => undefined);
+  const written = driver.write('own/link', bytes('waited'), { after, mayPrecede: true });
+  return { written, resolve, reject };
+}
+
+/** Until a power cut would leave the object. */
+async function untilLogged(t: TestContext, root: string): Promise<void> {
+  for (;;) {
+    const { recovered } = await recover(t, await onlyTheLog(t, root));
+    if (recovered === 1) return;
+  }
 }
 
 async function recover(t: TestContext, root: string) {

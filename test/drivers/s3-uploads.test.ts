@@ -69,7 +69,7 @@ if (reason !== false) {
     const content = pattern(10_000);
     const write = await driver.append(newStagedWrite(STAGED, undefined, 10_000), chunksOf(content));
     assert.deepEqual(proxy.take(), []);
-    assert.equal(await driver.commit(revived(write), TARGET, { seal: 'seen' }), true);
+    assert.deepEqual(await driver.commit(revived(write), TARGET, { seal: 'seen' }), { isKept: true });
     assert.deepEqual(
       proxy.take().map(({ method }) => method),
       ['PUT'],

@@ -1,6 +1,6 @@
 // Objects: what is written is read, replaced in one step, and gone when it was deleted.
 import assert from 'node:assert/strict';
-import { newStagedWrite } from '../../storage-drivers/driver.ts';
+import { newStagedWrite, type Sealing } from '../../storage-drivers/driver.ts';
 import { bytes, chunksOf, equalBytes, gather, MIB, pattern, putLarge, text } from './content.ts';
 import type { Case } from './suite.ts';
 
@@ -36,14 +36,18 @@ export const objectCases: readonly Case[] = [
         return seal;
       };
       const staged = async () => driver.append(newStagedWrite('uploads/1/data'), chunksOf(pattern(MIB)));
-      const isKept = await driver.write('sealed', bytes('one'), { seal: 'sha256:one' });
-      assert.equal(await sealOf('sealed'), isKept ? 'sha256:one' : undefined);
-      assert.equal(await driver.write('sealed', bytes('two')), false);
+      const check = async ({ isKept, version }: Sealing, seal: string) => {
+        assert.equal(await sealOf('sealed'), isKept ? seal : undefined);
+        if (version !== undefined) assert.equal(version, (await driver.stat('sealed')).version);
+      };
+      await check(await driver.write('sealed', bytes('one'), { seal: 'sha256:one' }), 'sha256:one');
+      assert.deepEqual(await driver.write('sealed', bytes('two')), { isKept: false });
       assert.equal(await sealOf('sealed'), undefined);
-      const isCommitted = await driver.commit(await staged(), 'sealed', { seal: 'sha256:three' });
-      assert.equal(await sealOf('sealed'), isCommitted ? 'sha256:three' : undefined);
-      assert.equal(await driver.commit(await staged(), 'sealed'), false);
+      await check(await driver.commit(await staged(), 'sealed', { seal: 'sha256:three' }), 'sha256:three');
+      assert.deepEqual(await driver.commit(await staged(), 'sealed'), { isKept: false });
       assert.equal(await sealOf('sealed'), undefined);
+      const held = await driver.append(newStagedWrite('uploads/1/data', undefined, 65_536), bytes('four'));
+      await check(await driver.commit(held, 'sealed', { seal: 'sha256:four' }), 'sha256:four');
     },
   },
   {
