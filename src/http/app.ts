@@ -66,7 +66,7 @@ export function createApp(dependencies: AppDependencies): RequestListener {
   app.use(reportErrors());
   app.use(onlyWhenHealthy(failingChecks));
   if (settings.readOnly) app.use(onlyReads([`${settings.prefix.replace(/\/+$/, '')}${TOKEN_PATH}`]));
-  app.use(createRoutes(handlers, { guard, keep: hot?.keep ?? passOn, prefix: settings.prefix }).routes());
+  app.use(createRoutes(handlers, { guard, kept: hot ?? NOT_KEPT, prefix: settings.prefix }).routes());
   app.use(onlyKnownRoutes());
   const listener = app.callback();
   return hot?.inFrontOf(listener) ?? listener;
@@ -81,6 +81,5 @@ function hotAnswers(
   return createHotAnswers({ witness, guard, addressOf, failingChecks, meter, report, follow });
 }
 
-async function passOn(_ctx: unknown, next: () => Promise<unknown>): Promise<void> {
-  await next();
-}
+const passOn = (_ctx: unknown, next: () => Promise<unknown>) => next();
+const NOT_KEPT = { keep: passOn, keepGets: passOn };

@@ -19,10 +19,14 @@ import type { Report } from './report.ts';
 
 export interface HotAnswers {
   /** Keeps what the handlers behind it answer. Only for rows whose guard is `may('pull')` and nothing else. */
-  readonly keep: (ctx: RequestContext, next: () => Promise<unknown>) => Promise<void>;
+  readonly keep: Keeper;
+  /** The same, for rows that answer HEAD without having the body. */
+  readonly keepGets: Keeper;
   /** Answers what it can, and leaves the rest to the listener. */
   inFrontOf(listener: RequestListener): RequestListener;
 }
+
+type Keeper = (ctx: RequestContext, next: () => Promise<unknown>) => Promise<unknown>;
 
 export interface HotAnswersDependencies {
   readonly witness: Witness;
@@ -93,23 +97,26 @@ export function createHotAnswers(dependencies: HotAnswersDependencies): HotAnswe
     return true;
   }
 
+  async function keep(ctx: RequestContext, next: () => Promise<unknown>): Promise<void> {
+    const { evidence } = await witness.during(next);
+    const { body, status, req, res, state } = ctx;
+    if (evidence === undefined || status !== 200 || !isPlain(req)) return;
+    if (!Buffer.isBuffer(body) || body.length > LARGEST_BODY) return;
+    answers.set(req.url ?? '', {
+      path: ctx.path,
+      repository: parseRepositoryName(parameter(ctx, 'name')),
+      evidence,
+      headers: headersOf(res),
+      body,
+      ...(state.happening && { happening: state.happening }),
+      ...(typeof ctx.routerName === 'string' && { routerName: ctx.routerName }),
+      params: ctx.params,
+    });
+  }
+
   return {
-    async keep(ctx, next) {
-      const { evidence } = await witness.during(next);
-      const { body, status, req, res, state } = ctx;
-      if (evidence === undefined || status !== 200 || !isPlain(req)) return;
-      if (!Buffer.isBuffer(body) || body.length > LARGEST_BODY) return;
-      answers.set(req.url ?? '', {
-        path: ctx.path,
-        repository: parseRepositoryName(parameter(ctx, 'name')),
-        evidence,
-        headers: headersOf(res),
-        body,
-        ...(state.happening && { happening: state.happening }),
-        ...(typeof ctx.routerName === 'string' && { routerName: ctx.routerName }),
-        params: ctx.params,
-      });
-    },
+    keep,
+    keepGets: (ctx, next) => (ctx.method === 'HEAD' ? next() : keep(ctx, next)),
 
     inFrontOf(listener) {
       return (request, response) => {

@@ -29,8 +29,8 @@ export const TOKEN_PATH = '/auth/token';
 
 export interface RouteSettings {
   readonly guard: Guard;
-  /** Keeps small answers for those who ask next. Stands behind `may('pull')` and nowhere else. */
-  readonly keep: HotAnswers['keep'];
+  /** Keep small answers for those who ask next. Stand behind `may('pull')` and nowhere else. */
+  readonly kept: Pick<HotAnswers, 'keep' | 'keepGets'>;
   /** Stands before every path (`http.prefix`). */
   readonly prefix: string;
 }
@@ -40,13 +40,13 @@ export interface RouteSettings {
  */
 export function createRoutes(
   { base, blobs, uploads, manifests, lists, tokens, admin }: Handlers,
-  { guard, keep, prefix }: RouteSettings,
+  { guard, kept: { keep, keepGets }, prefix }: RouteSettings,
 ): RouteGroups {
   const router = createRouteGroups(prefix.replace(/\/+$/, ''));
 
   router.get('base', '/v2', guard.known, base.version); // end-1
 
-  router.get('blob', '/v2/*name/blobs/:digest', guard.may('pull'), keep, blobs.get); // end-2
+  router.get('blob', '/v2/*name/blobs/:digest', guard.may('pull'), keepGets, blobs.get); // end-2
   router.delete('blob', '/v2/*name/blobs/:digest', guard.may('delete'), blobs.remove); // end-10
 
   router.get('manifest', '/v2/*name/manifests/:reference', guard.may('pull'), keep, manifests.get); // end-3

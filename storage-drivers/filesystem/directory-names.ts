@@ -34,8 +34,10 @@ export function createDirectoryNames(sight: Sight | undefined): ReadNames {
       if (known?.stillThere()) return known.names;
     }
     remembered.delete(directory);
-    const stillThere = sight(directory);
-    if (stillThere === undefined) return readNames(directory);
+    const seen = sight(directory);
+    if (seen === undefined) return readNames(directory);
+    if (seen.isNothing) return sortNames([]);
+    const { stillThere } = seen;
     const reading = { names: readNames(directory), stillThere };
     underWay.set(directory, reading);
     try {

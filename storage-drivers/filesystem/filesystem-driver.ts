@@ -145,7 +145,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     settle: () => run('settle', '', async () => log?.close()),
 
-    ...(sight && { sight: (key: string) => sight(pathOf(key)) }),
+    ...(sight && { sight: (key: string) => sight(pathOf(key))?.stillThere }),
   };
 
   function pathOf(key: string): string {

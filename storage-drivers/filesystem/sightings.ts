@@ -12,20 +12,26 @@ const SETTLED_MS = 100;
 
 const OPTIONS = { bigint: true, throwIfNoEntry: false } as const;
 
-export type Sight = (path: string) => StillThere | undefined;
+export interface Sighting {
+  /** There was nothing. */
+  readonly isNothing: boolean;
+  readonly stillThere: StillThere;
+}
+
+export type Sight = (path: string) => Sighting | undefined;
 
 /** For paths below the root; `undefined` where its file system cannot be relied on. Throws system errors. */
 export async function createSight(root: string): Promise<Sight | undefined> {
   return (await isLocal(root)) ? sight : undefined;
 }
 
-function sight(path: string): StillThere | undefined {
+function sight(path: string): Sighting | undefined {
   const seen = look(path);
   if (seen === undefined) return undefined;
-  if (seen === 'nothing') return () => look(path) === 'nothing';
+  if (seen === 'nothing') return { isNothing: true, stillThere: () => look(path) === 'nothing' };
   const age = Date.now() - Number(seen.ctimeNs / 1_000_000n);
   if (age < SETTLED_MS) return undefined;
-  return () => isSame(seen, look(path));
+  return { isNothing: false, stillThere: () => isSame(seen, look(path)) };
 }
 
 function isSame(seen: BigIntStats, now: ReturnType<typeof look>): boolean {

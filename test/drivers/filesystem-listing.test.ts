@@ -20,7 +20,7 @@ const SETTLED_MS = 150;
 test('a large directory is read once for as long as it is seen to be the same', async (context) => {
   const { directory, names } = await largeDirectory(context);
   let same = true;
-  const read = createDirectoryNames(() => () => same);
+  const read = createDirectoryNames(() => ({ isNothing: false, stillThere: () => same }));
   assert.equal((await read(directory)).length, names.length);
   await writeFile(join(directory, 'later'), '');
   assert.equal((await read(directory)).length, names.length, 'it was read again');
@@ -34,7 +34,7 @@ test('those who ask while a directory is read share the reading, unless it chang
   let sights = 0;
   const read = createDirectoryNames(() => {
     sights += 1;
-    return () => same;
+    return { isNothing: false, stillThere: () => same };
   });
   await Promise.all([read(directory), read(directory), read(directory)]);
   assert.equal(sights, 1);
@@ -52,6 +52,16 @@ test('nothing is remembered of a directory that nobody can vouch for', async (co
     assert.equal((await read(directory)).length, names.length + 1);
     await rm(join(directory, 'later'));
   }
+});
+
+test('a directory that is seen not to be there is not read, and is looked for each time', async (t) => {
+  const directory = join(await temporaryDirectory(t), 'later');
+  let isNothing = true;
+  const read = createDirectoryNames(() => ({ isNothing, stillThere: () => true }));
+  await mkdir(join(directory, 'name'), { recursive: true });
+  assert.equal((await read(directory)).length, 0);
+  isNothing = false;
+  assert.equal((await read(directory)).length, 1);
 });
 
 test('a packed list has the same names and kinds, and nothing outside of them', () => {

@@ -36,7 +36,11 @@ function allRoutes(): readonly string[] {
   };
   const handlers: unknown = new Proxy({}, { get: (_, noun) => (noun === 'admin' ? admin : anything) });
   const guard: unknown = new Proxy({}, { get: (_, name) => (name === 'may' ? () => step : step) });
-  const routes = createRoutes(handlers as Handlers, { guard: guard as Guard, keep: step, prefix: '' });
+  const routes = createRoutes(handlers as Handlers, {
+    guard: guard as Guard,
+    kept: { keep: step, keepGets: step },
+    prefix: '',
+  });
   return routes
     .rows()
     .flatMap(({ methods, path }) =>

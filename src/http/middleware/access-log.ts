@@ -30,9 +30,9 @@ export function createAccessLog(log: Logger, { everyRequest }: AccessLogSettings
 }
 
 export function accessLog(follow: FollowRequest): Middleware<RequestState> {
-  return async function accessLog(ctx, next) {
+  return function accessLog(ctx, next) {
     follow(ctx as RequestContext);
-    await next();
+    return next();
   };
 }
 

@@ -5,10 +5,10 @@ import type { RequestState } from '../context.ts';
 
 /** While a health check fails, every request is refused, as the `registry` image does it. */
 export function onlyWhenHealthy(failing: () => readonly string[]): Middleware<RequestState> {
-  return async function onlyWhenHealthy(_ctx, next) {
+  return function onlyWhenHealthy(_ctx, next) {
     const checks = failing();
     if (checks.length > 0) throw new RegistryError('unhealthy', { detail: { checks } });
-    await next();
+    return next();
   };
 }
 
@@ -17,12 +17,12 @@ export function onlyWhenHealthy(failing: () => readonly string[]): Middleware<Re
  * @param formPaths where a form asks for something and changes nothing
  */
 export function onlyReads(formPaths: readonly string[]): Middleware<RequestState> {
-  return async function onlyReads(ctx, next) {
+  return function onlyReads(ctx, next) {
     const isForm = ctx.method === 'POST' && formPaths.includes(ctx.path);
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD' && !isForm) {
       ctx.res.setHeader('Allow', 'GET, HEAD');
       throw new RegistryError('readOnly');
     }
-    await next();
+    return next();
   };
 }

@@ -11,7 +11,7 @@ export interface IdentifySettings {
 }
 
 export function identify({ addressOf, headers }: IdentifySettings): Middleware<RequestState> {
-  return async function identify({ req, res, state, path }, next) {
+  return function identify({ req, res, state, path }, next) {
     state.id = randomUUID();
     state.remoteAddress = addressOf(req);
     res.setHeader('X-Request-Id', state.id);
@@ -20,6 +20,6 @@ export function identify({ addressOf, headers }: IdentifySettings): Middleware<R
       res.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
       for (const [name, values] of headers) res.setHeader(name, [...values]);
     }
-    await next();
+    return next();
   };
 }

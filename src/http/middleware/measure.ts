@@ -8,9 +8,9 @@ import { statusOf, writtenOf } from '../outcome.ts';
 const NO_ROUTE = 'none';
 
 export function measure(meter: RequestMeter): Middleware<RequestState> {
-  return async function measure(ctx, next) {
+  return function measure(ctx, next) {
     count(ctx as RequestContext, meter);
-    await next();
+    return next();
   };
 }
 
