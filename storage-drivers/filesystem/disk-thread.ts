@@ -31,6 +31,8 @@ interface DiskCalls {
     content: Uint8Array,
     keepOpen: boolean,
   ): { readonly file?: number; readonly missing?: true };
+  /** Puts the content at a position of a file that is open. */
+  write(file: number, content: Uint8Array, position: number): void;
   /** What is known of the file, if that `isWanted`. */
   move(from: string, to: string, isWanted?: boolean): FileFacts | undefined;
   /** Moves a file that has exactly `size` bytes, as something that was made now. */

@@ -19,6 +19,7 @@ const calls = {
   create,
   put,
   append,
+  write: writeAll,
   move,
   commit,
   openDirectories,

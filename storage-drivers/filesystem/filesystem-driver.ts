@@ -79,7 +79,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
   };
   const log =
     ownPrefix !== undefined && syncs.byWrite
-      ? createWriteLog({ ...logs, keyOf, scope: pathOf(ownPrefix), oldMs: logMs })
+      ? createWriteLog({ ...logs, disk, keyOf, scope: pathOf(ownPrefix), oldMs: logMs })
       : undefined;
   const writes = createAtomicWrites({ disk, syncs, workspace, directories, log });
   const staged = createStagedObjects({

@@ -1,6 +1,7 @@
 // Objects that only grow, such as journals: files that stay open, with room for what comes next (roomy-files.ts).
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { DiskThread } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { missing } from './errors.ts';
 import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
@@ -16,7 +17,7 @@ export interface GrowingFiles {
   remove(path: string): Promise<void>;
 }
 
-export function createGrowingFiles(directories: DurableDirectories): GrowingFiles {
+export function createGrowingFiles(directories: DurableDirectories, disk: DiskThread): GrowingFiles {
   const open = new Map<string, RoomyFile>();
 
   async function remove(path: string): Promise<void> {
@@ -31,7 +32,7 @@ export function createGrowingFiles(directories: DurableDirectories): GrowingFile
     has: (path) => open.has(path),
 
     async begin(path) {
-      open.set(path, await directories.within(dirname(path), () => createRoomyFile(path)));
+      open.set(path, await directories.within(dirname(path), () => createRoomyFile(path, disk)));
       try {
         await directories.settle(dirname(path));
       } catch (error) {

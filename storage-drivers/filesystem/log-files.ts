@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import type { DiskThread } from './disk-thread.ts';
 import { formatLogHeader, formatRecord, LOG_HEADER, type LogName, type LogRecord } from './log-records.ts';
 import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
 import { joined } from './small-contents.ts';
@@ -25,6 +26,7 @@ export interface LogFiles {
 export interface LogFilesDependencies {
   /** Where the files are. */
   readonly directory: string;
+  readonly disk: DiskThread;
   /** Makes the entries of that directory durable. */
   readonly syncDirectory: () => Promise<void>;
 }
@@ -40,7 +42,7 @@ interface Pending {
   readonly fail: (error: unknown) => void;
 }
 
-export function createLogFiles({ directory, syncDirectory }: LogFilesDependencies): LogFiles {
+export function createLogFiles({ directory, disk, syncDirectory }: LogFilesDependencies): LogFiles {
   const free: Place[] = [];
 
   return {
@@ -115,7 +117,7 @@ export function createLogFiles({ directory, syncDirectory }: LogFilesDependencie
   async function makePlace(): Promise<Place> {
     const path = join(directory, randomUUID());
     await mkdir(directory, { recursive: true });
-    const file = await createRoomyFile(path);
+    const file = await createRoomyFile(path, disk);
     try {
       await syncDirectory();
       return { path, file };

@@ -117,7 +117,7 @@ async function recoverAll(dependencies: LogRecoveryDependencies): Promise<number
       ...[...objects].map(([path, content]) => format(path, content)),
     ];
     const earlier = await logsThere();
-    const file = await createRoomyFile(join(workspace.log, randomUUID()));
+    const file = await createRoomyFile(join(workspace.log, randomUUID()), disk);
     try {
       await file.add(Buffer.concat([formatLogHeader(name), ...records.flat()]));
     } finally {

@@ -2,6 +2,7 @@
 // the file system has to write down that too. So room is made ahead, filled with zeros.
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
+import type { DiskThread } from './disk-thread.ts';
 
 export interface RoomyFile {
   /**
@@ -24,8 +25,11 @@ const write = promisify(fs.write);
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Makes the file; what makes its name durable is the caller's affair. Throws system errors. */
-export async function createRoomyFile(path: string): Promise<RoomyFile> {
+/**
+ * Makes the file; what makes its name durable is the caller's affair. Throws system errors.
+ * @param disk does what need not come to the disk
+ */
+export async function createRoomyFile(path: string, disk: DiskThread): Promise<RoomyFile> {
   const { O_WRONLY, O_CREAT, O_EXCL, O_DSYNC } = fs.constants;
   /** Each write to it resolves when it is on the disk, which costs one way to Node's threads and not two. */
   const synced = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_DSYNC);
@@ -52,7 +56,7 @@ export async function createRoomyFile(path: string): Promise<RoomyFile> {
         loose = NO_BYTES;
       } else {
         unsynced ??= await open(path, O_WRONLY);
-        await writeAll(unsynced, bytes, end);
+        await disk.run('write', unsynced, bytes, end);
         loose = Buffer.concat([loose, bytes]);
       }
       end += bytes.length;

@@ -42,7 +42,7 @@ export function createStagedFiles({
   log,
 }: StagedFilesDependencies): StagedFiles {
   const writeFrom = createFileWriter(syncs);
-  const growing = createGrowingFiles(directories);
+  const growing = createGrowingFiles(directories, disk);
 
   return {
     async append(path, size, content, { durable = true, grows = false }) {

@@ -81,8 +81,8 @@ interface Ahead {
 }
 
 export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
-  const { keyOf, directory, scope, sync, syncDirectory, oldMs = OLD_MS } = dependencies;
-  const files = createLogFiles({ directory, syncDirectory });
+  const { keyOf, directory, disk, scope, sync, syncDirectory, oldMs = OLD_MS } = dependencies;
+  const files = createLogFiles({ directory, disk, syncDirectory });
   /** The oldest first. All but the current one are about to be done with. */
   let logs: readonly Log[] = [];
   let current: Log | undefined;

@@ -203,6 +203,7 @@ test('while the disk does not come to it, what is new goes past the log, and wha
   const root = await temporaryDirectory(t);
   const neverSynced = Promise.withResolvers<void>();
   const log = createWriteLog({
+    disk: createDiskThread(),
     keyOf: (path) => relative(root, path),
     directory: root,
     scope: join(root, 'own'),
@@ -287,6 +288,7 @@ test('a log is not done with before all that it speaks of is in its place, and s
   const path = join(root, 'own/x');
   const events: string[] = [];
   const log = createWriteLog({
+    disk: createDiskThread(),
     keyOf: (path) => relative(root, path),
     directory: root,
     scope: join(root, 'own'),
@@ -356,6 +358,7 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   const root = await temporaryDirectory(t);
   const directory = join(root, 'log');
   const log = createWriteLog({
+    disk: createDiskThread(),
     keyOf: (path) => relative(root, path),
     directory,
     scope: join(root, 'own'),
