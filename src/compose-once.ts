@@ -43,27 +43,21 @@ export async function showPresence(
   return announcePresence(driver, log, { intervalMs: SIGN_OF_LIFE_MS, ...(workers && { workers }) });
 }
 
-/** What a server was answered for when the machine went down. Throws what the store throws. */
-export async function recoverWrites(
+/**
+ * Brings to its place what the server before was answered for when it was killed, or the machine went down, and what it kept of uploads:
+ * when it is sure that it is gone, and before anybody is answered. Throws what the store throws; of uploads alone, a full disk does not
+ * keep this server from starting.
+ */
+export async function recoverStore(
   driver: StorageDriver,
   locks: Locks,
   { storage }: Configuration,
   log: Logger,
 ): Promise<void> {
-  const { recover } = driver;
-  if (recover === undefined || storage.maintenance.readonly.enabled) return;
-  // Several servers leave nothing to be recovered; what one left that was alone, the first of them recovers.
-  const objects = await recover((work) => locks.exclusive('recovery', work));
-  if (objects > 0) log.info({ objects }, 'brought back what a power cut had taken');
-}
-
-/** What a server that was killed kept of uploads, when it is sure that it is gone. A full disk does not keep this one from starting. */
-export async function recoverUploads(
-  driver: StorageDriver,
-  { storage }: Configuration,
-  log: Logger,
-): Promise<void> {
   if (storage.maintenance.readonly.enabled) return;
+  // Several servers leave nothing to be recovered; what one left that was alone, the first of them recovers.
+  const objects = await driver.recover?.((work) => locks.exclusive('recovery', work));
+  if (objects !== undefined && objects > 0) log.info({ objects }, 'brought back what a power cut had taken');
   tellOfRecovery('a server that was killed', await recoverJournals(driver), log);
 }
 

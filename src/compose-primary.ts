@@ -24,9 +24,8 @@ import { openDebugServer, openObservation, storageListener } from './compose-obs
 import {
   describeAuth,
   overRedis,
-  recoverUploads,
+  recoverStore,
   recoverWorker,
-  recoverWrites,
   showPresence,
   startPurging,
   waitForPredecessors,
@@ -170,8 +169,7 @@ export async function startPrimary(dependencies: PrimaryDependencies): Promise<R
   const { address, port } = await crew.begin(duties);
   presence = await showPresence(driver, configuration, log, () => crew.pids());
   undo.defer(async () => presence?.end());
-  await recoverWrites(driver, coordination.locks, configuration, log);
-  await recoverUploads(driver, configuration, log);
+  await recoverStore(driver, coordination.locks, configuration, log);
   await events.start();
   crew.open();
   certificates?.start();

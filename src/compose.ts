@@ -10,14 +10,7 @@ import { createRegistryApp } from './compose-app.ts';
 import type { AccessDependencies } from './compose-auth.ts';
 import { countedEvents } from './compose-events.ts';
 import { openDebugServer, openObservation, storageListener } from './compose-observe.ts';
-import {
-  describeAuth,
-  overRedis,
-  recoverUploads,
-  recoverWrites,
-  showPresence,
-  startPurging,
-} from './compose-once.ts';
+import { describeAuth, overRedis, recoverStore, showPresence, startPurging } from './compose-once.ts';
 import { describeStorage, openDriver } from './compose-storage.ts';
 import { type Protocols, startHttpServer } from './http/server.ts';
 import { startHealthChecks } from './observe/health.ts';
@@ -101,8 +94,7 @@ export async function startServer(
   );
   undo.defer(async () => void (await server.close(0)));
   const presence = await showPresence(driver, configuration, log);
-  await recoverWrites(driver, coordination.locks, configuration, log);
-  await recoverUploads(driver, configuration, log);
+  await recoverStore(driver, coordination.locks, configuration, log);
   await events.start();
   gate.open();
   whyNotServing = undefined;
