@@ -1,6 +1,6 @@
 // Wraps any driver so that what is true of all of them is written once: a bad key never reaches it, nothing but a
 // DriverError leaves it, and every call is timed.
-import type { ObjectReader, StagedWrite, StorageDriver } from './driver.ts';
+import type { CommitOptions, ObjectReader, StagedWrite, StorageDriver } from './driver.ts';
 import { DriverError, type DriverErrorCode } from './errors.ts';
 import { isValidKey } from './keys.ts';
 import { watchSource } from './watched-source.ts';
@@ -31,7 +31,8 @@ export function createCheckedDriver(
     name,
     ...(driver.stagesInPlace && { stagesInPlace: driver.stagesInPlace }),
     read: (key) => run('read', [key], () => driver.read(key)),
-    write: (key, content, options) => run('write', [key], () => driver.write(key, content, options)),
+    write: (key, content, options) =>
+      run('write', [key, ...keysBehind(options)], () => driver.write(key, content, options)),
     stat: (key) => run('stat', [key], () => driver.stat(key)),
     openRead: (key, range) =>
       run('openRead', [key], async () => checkedReader(await driver.openRead(key, range), 'openRead', key)),
@@ -58,7 +59,7 @@ export function createCheckedDriver(
       }),
 
     commit: (write, key, options) =>
-      run('commit', [write.key, key], () => {
+      run('commit', [write.key, key, ...keysBehind(options)], () => {
         checkSize('commit', write);
         return driver.commit(write, key, options);
       }),
@@ -151,4 +152,8 @@ export function createCheckedDriver(
   function failure(code: DriverErrorCode, action: string, key: string, cause?: unknown): DriverError {
     return new DriverError(code, { driver: name, action, key, cause });
   }
+}
+
+function keysBehind({ followers = [] }: CommitOptions = {}): readonly string[] {
+  return followers.map(({ key }) => key);
 }

@@ -76,13 +76,25 @@ export interface WriteOptions {
    * The write fails if this does, with an error of its own: whoever made the promise handles it.
    */
   readonly after?: Promise<unknown>;
-  /** After a power cut the object may be there without what it waits for: it says nothing then. One way to the disk may do for both. */
-  readonly mayPrecede?: boolean;
+  /**
+   * Objects that are made behind this one, in their order. Each is seen only when all before it are there; when the call resolves
+   * all of them are durable, and where it fails, or a power cut comes, those are there that come before some point. One way to the
+   * store may do for all.
+   */
+  readonly followers?: readonly SmallObject[];
   /**
    * Nobody reads the object before the write resolves, and a torn one is as good as none: one that a crash left half-written may be
    * found there then.
    */
   readonly fresh?: boolean;
+}
+
+export type CommitOptions = Pick<WriteOptions, 'seal' | 'followers'>;
+
+/** An object that is to be made. */
+export interface SmallObject {
+  readonly key: string;
+  readonly content: Uint8Array;
 }
 
 /** What became of the seal of an object that was made. */
@@ -227,7 +239,7 @@ export interface StorageDriver {
    * gone afterwards. Throws `keyNotFound` if the staged bytes are gone or fewer than `write.size`; a write of size 0
    * that was never appended to makes an empty object. One with a target may be refused under another key (`failed`).
    */
-  commit(write: StagedWrite, key: string, options?: Pick<WriteOptions, 'seal'>): Promise<Sealing>;
+  commit(write: StagedWrite, key: string, options?: CommitOptions): Promise<Sealing>;
 
   /** Forgets a staged write and frees its space, multipart uploads included. Resolves also when there is none. */
   abort(write: StagedWrite): Promise<void>;

@@ -2,7 +2,6 @@
 // that is said by a link. Content is stored once, however many repositories link to it.
 import type { ByteRange, ObjectReader, StagedWrite, StorageDriver } from '../../storage-drivers/driver.ts';
 import { withoutStack } from '../../storage-drivers/errors.ts';
-import { allEnded } from './all-ended.ts';
 import type { Catalog } from './catalog.ts';
 import { type Content, type ContentStat, orAbsent } from './content.ts';
 import type { Digest } from './digest.ts';
@@ -69,14 +68,8 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     return target === undefined ? undefined : content.find(target);
   }
 
-  async function link(
-    repository: RepositoryName,
-    digest: Digest,
-    target: Digest,
-    after?: Promise<unknown>,
-  ): Promise<void> {
-    const options = after === undefined ? {} : { after, mayPrecede: true };
-    await driver.write(layerLink(repository, digest), linkContent(target), options);
+  async function link(repository: RepositoryName, digest: Digest, target: Digest): Promise<void> {
+    await driver.write(layerLink(repository, digest), linkContent(target));
   }
 
   async function linkFrom(
@@ -130,9 +123,8 @@ export function createBlobs({ driver, content, catalog, locks }: BlobsDependenci
     },
 
     async admit(repository, digest, write) {
-      // The link is on the disk already when its bytes are, and is seen only then. Without them there is no blob, whoever has a link.
-      const kept = content.admit(write, digest);
-      await allEnded(kept, link(repository, digest, digest, kept));
+      const link = { key: layerLink(repository, digest), content: linkContent(digest) };
+      await content.admit(write, digest, [link]);
     },
 
     async mount(repository, digest, from, mayReadFrom = () => true) {

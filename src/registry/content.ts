@@ -10,6 +10,7 @@ import type {
   ObjectReader,
   ObjectStat,
   Sealing,
+  SmallObject,
   StagedWrite,
   StorageDriver,
 } from '../../storage-drivers/driver.ts';
@@ -46,10 +47,10 @@ export interface Content {
   presign(digest: Digest, seconds: number): Promise<{ readonly url?: string } | undefined>;
   /** Reads small content and checks every byte of it; `undefined` if it is absent, torn or wrong. */
   read(digest: Digest): Promise<Uint8Array | undefined>;
-  /** Keeps small content under its digest. */
-  put(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /** Keeps the bytes of a staged write, which the caller has seen to match the digest. */
-  admit(write: StagedWrite, digest: Digest): Promise<void>;
+  /** Keeps small content under its digest, and then the objects that are seen only behind it. */
+  put(digest: Digest, bytes: Uint8Array, followers?: readonly SmallObject[]): Promise<void>;
+  /** The same for the bytes of a staged write, which the caller has seen to match the digest. */
+  admit(write: StagedWrite, digest: Digest, followers?: readonly SmallObject[]): Promise<void>;
 }
 
 /** The bytes under a digest are others, which was noticed while they were read. */
@@ -209,15 +210,20 @@ export function createContent(driver: StorageDriver, { asked, failed }: ContentC
       return bytes;
     },
 
-    async put(digest, bytes) {
+    async put(digest, bytes, followers = []) {
       const present = await orAbsent(driver.stat(blobData(digest)));
-      if (present?.size === bytes.length && (await orAbsent(isWhole(digest, present)))) return;
-      await noteStored(digest, bytes.length, await driver.write(blobData(digest), bytes, { seal: digest }));
+      if (present?.size === bytes.length && (await orAbsent(isWhole(digest, present)))) {
+        for (const { key, content } of followers) await driver.write(key, content);
+        return;
+      }
+      const made = await driver.write(blobData(digest), bytes, { seal: digest, followers });
+      await noteStored(digest, bytes.length, made);
     },
 
-    async admit(write, digest) {
+    async admit(write, digest, followers = []) {
       // Also over content that is there already: the rename costs nothing, and heals what was torn.
-      await noteStored(digest, write.size, await driver.commit(write, blobData(digest), { seal: digest }));
+      const made = await driver.commit(write, blobData(digest), { seal: digest, followers });
+      await noteStored(digest, write.size, made);
     },
   };
 }

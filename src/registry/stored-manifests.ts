@@ -1,7 +1,6 @@
 // Manifests as they are kept: bytes under a digest, linked into repositories. What is read here was checked byte by byte.
 import { LRUCache } from 'lru-cache';
 import type { StorageDriver } from '../../storage-drivers/driver.ts';
-import { allEnded } from './all-ended.ts';
 import type { Content } from './content.ts';
 import type { Digest } from './digest.ts';
 import { linkContent, revisionLink } from './layout.ts';
@@ -62,9 +61,8 @@ export function createStoredManifests(driver: StorageDriver, content: Content, t
     },
 
     async keep(repository, digest, bytes) {
-      const kept = content.put(digest, bytes);
-      const linked = driver.write(revisionLink(repository, digest), linkContent(digest), { after: kept });
-      await allEnded(kept, linked);
+      const link = { key: revisionLink(repository, digest), content: linkContent(digest) };
+      await content.put(digest, bytes, [link]);
     },
 
     async unlink(repository, digest) {

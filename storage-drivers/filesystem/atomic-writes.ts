@@ -3,21 +3,25 @@ import { closeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { WriteOptions } from '../driver.ts';
 import { allEnded } from './all-ended.ts';
-import type { DiskThread, FileFacts } from './disk-thread.ts';
+import { type DiskThread, type FileFacts, withOwnMemory } from './disk-thread.ts';
 import type { DurableDirectories } from './durable-directories.ts';
 import { errorCode } from './errors.ts';
 import type { Syncs } from './syncs.ts';
 import type { Workspace } from './workspace.ts';
-import type { WriteLog } from './write-log.ts';
+import type { FileContent, WriteLog } from './write-log.ts';
 
-type Options = Pick<WriteOptions, 'durable' | 'after' | 'mayPrecede' | 'fresh' | 'seal'>;
+type Options = Pick<WriteOptions, 'durable' | 'after' | 'fresh' | 'seal'> & {
+  readonly followers?: readonly FileContent[];
+};
 
 export interface AtomicWrites {
   /**
-   * Makes or replaces the file. Resolves to what is known of it, if there is a seal for it and that costs no more. Throws system errors, and
-   * what `after` throws.
+   * Makes or replaces the file, and those behind it. Resolves to what is known of the first, if there is a seal for it and that costs no more.
+   * Throws system errors, and what `after` throws.
    */
   write(path: string, content: Uint8Array, options: Options): Promise<FileFacts | undefined>;
+  /** Makes files behind what the promise is of, in their order: they are prepared meanwhile. Throws system errors, and what it throws. */
+  writeBehind(before: Promise<unknown>, followers: readonly FileContent[]): Promise<void>;
 }
 
 export interface AtomicWritesDependencies {
@@ -32,30 +36,54 @@ export interface AtomicWritesDependencies {
 export function createAtomicWrites(dependencies: AtomicWritesDependencies): AtomicWrites {
   const { disk, syncs, workspace, directories, log } = dependencies;
 
-  return {
-    async write(path, content, options) {
-      const { durable = true, after, mayPrecede = false, fresh = false } = options;
-      if (log?.takes(path, content.length, durable)) {
-        if (!mayPrecede) await after;
-        const waitsFor = mayPrecede ? after : undefined;
-        return log.put(path, content, () => putUnsynced(path, content, options), waitsFor);
-      }
-      await log?.release(path);
-      const synced = durable && syncs.wanted;
-      if (fresh && (await createInPlace(path, content, synced))) return undefined;
-      if (synced) return putSynced(path, content, options);
+  return { write, writeBehind };
+
+  async function write(path: string, content: Uint8Array, options: Options): Promise<FileFacts | undefined> {
+    const { durable = true, after, fresh = false, followers = [] } = options;
+    const files = [{ path, content }, ...followers];
+    if (log !== undefined && files.every((file) => log.takes(file.path, file.content.length, durable))) {
       await after;
-      return putUnsynced(path, content, { ...options, fresh: false });
-    },
-  };
+      return log.put(files, () => putUnsynced(files, options));
+    }
+    const synced = durable && syncs.wanted;
+    if (log === undefined && !synced && !fresh) {
+      await after;
+      return putUnsynced(files, options);
+    }
+    if (followers.length > 0) {
+      const first = write(path, content, { ...options, followers: [] });
+      await writeBehind(first, followers);
+      return first;
+    }
+    await log?.release(path);
+    if (fresh && (await createInPlace(path, content, synced))) return undefined;
+    if (synced) return putSynced(path, content, options);
+    await after;
+    return putUnsynced(files, { ...options, fresh: false });
+  }
+
+  async function writeBehind(before: Promise<unknown>, followers: readonly FileContent[]): Promise<void> {
+    let last = before;
+    const all = [last];
+    for (const { path, content } of followers) {
+      last = write(path, content, { after: last });
+      all.push(last);
+    }
+    await allEnded(...all);
+  }
 
   async function putUnsynced(
-    path: string,
-    content: Uint8Array,
+    files: readonly FileContent[],
     { fresh, seal }: Options,
   ): Promise<FileFacts | undefined> {
-    if (fresh && (await createInPlace(path, content, false))) return undefined;
-    return disk.run('put', workspace.temporaryFile(), path, content, seal !== undefined);
+    const [first] = files;
+    if (fresh && first && (await createInPlace(first.path, first.content, false))) return undefined;
+    const newFiles = files.map(({ path, content }) => ({
+      path,
+      temporary: workspace.temporaryFile(),
+      content: withOwnMemory(content),
+    }));
+    return disk.run('put', newFiles, seal !== undefined);
   }
 
   async function putSynced(

@@ -11,6 +11,13 @@ export interface FileFacts {
   readonly mtimeNs: bigint;
 }
 
+export interface NewFile {
+  readonly path: string;
+  /** Where it is made. */
+  readonly temporary: string;
+  readonly content: Uint8Array;
+}
+
 /** What can be done. All of them throw system errors; what needs a directory that is missing makes it. */
 interface DiskCalls {
   /** Of a file; nothing if there is none. */
@@ -19,8 +26,11 @@ interface DiskCalls {
   read(path: string): Uint8Array | undefined;
   /** A new file with this content. Gives its descriptor if it is to stay open. */
   create(path: string, content: Uint8Array, keepOpen: boolean): number | undefined;
-  /** A new file with this content at `temporary`, moved to `path`. What is known of it, if that `isWanted`. */
-  put(temporary: string, path: string, content: Uint8Array, isWanted?: boolean): FileFacts | undefined;
+  /**
+   * New files, made aside and moved to their places one after the other. If one fails, those before it are there. What is known of the
+   * first, if that `isWanted`.
+   */
+  put(files: readonly NewFile[], isWanted?: boolean): FileFacts | undefined;
   /**
    * Puts the content after the first `size` bytes of a file, and drops what was behind them. `missing` if it has fewer. A file
    * that could not be written to the end is as long as it was.
@@ -182,11 +192,13 @@ function settle({ resolve, reject }: Call, outcome: Outcome | undefined): void {
   else reject(Object.assign(new Error(failure.message), failure));
 }
 
-/** Bytes travel with all of the memory that they are a part of. */
 function onItsOwn(parameter: unknown): unknown {
-  if (!(parameter instanceof Uint8Array) || parameter.length === parameter.buffer.byteLength)
-    return parameter;
-  return new Uint8Array(parameter);
+  return parameter instanceof Uint8Array ? withOwnMemory(parameter) : parameter;
+}
+
+/** Bytes travel with all of the memory that they are a part of: within another parameter they have to have their own. */
+export function withOwnMemory(bytes: Uint8Array): Uint8Array {
+  return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 
 function startDiskWorker(): Worker {

@@ -93,12 +93,23 @@ function create(path, content, keepOpen) {
 }
 
 /**
- * @param {string} temporary
- * @param {string} path
- * @param {Uint8Array} content
+ * @param {readonly { path: string, temporary: string, content: Uint8Array }[]} files
  * @param {boolean} [isWanted]
  */
-function put(temporary, path, content, isWanted) {
+function put(files, isWanted = false) {
+  let first;
+  for (const file of files) {
+    const facts = putOne(file, isWanted && file === files[0]);
+    first ??= facts;
+  }
+  return first;
+}
+
+/**
+ * @param {{ path: string, temporary: string, content: Uint8Array }} file
+ * @param {boolean} isWanted
+ */
+function putOne({ path, temporary, content }, isWanted) {
   create(temporary, content, false);
   try {
     return move(temporary, path, isWanted);

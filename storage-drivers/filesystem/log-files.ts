@@ -9,8 +9,8 @@ import { createRoomyFile, type RoomyFile } from './roomy-files.ts';
 import { joined } from './small-contents.ts';
 
 export interface LogFile {
-  /** Resolves when the record is durable. Throws system errors; nothing more can be added then. */
-  add(record: LogRecord): Promise<void>;
+  /** Resolves when the records are durable, the first ones first. Throws system errors; nothing more can be added then. */
+  add(records: readonly LogRecord[]): Promise<void>;
   isBroken(): boolean;
   /** Makes it no log any more, durably, so that the file can be used again. Nobody adds to it now. Throws system errors. */
   empty(): Promise<void>;
@@ -63,9 +63,10 @@ export function createLogFiles({ directory, disk, syncDirectory }: LogFilesDepen
     let failure: { readonly error: unknown } | undefined;
 
     return {
-      add: (record) =>
+      add: (records) =>
         new Promise((done, fail) => {
-          waiting.push({ pieces: formatRecord(record, name), done, fail });
+          const pieces = records.flatMap((record) => formatRecord(record, name));
+          waiting.push({ pieces, done, fail });
           if (!isWriting) void writeWaiting();
         }),
 

@@ -6,7 +6,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isValidKey } from '../keys.ts';
-import type { DiskThread } from './disk-thread.ts';
+import { type DiskThread, withOwnMemory } from './disk-thread.ts';
 import { errorCode, orAbsent } from './errors.ts';
 import { isLocal } from './local-types.ts';
 import { formatLogHeader, formatRecord, type LogRecord, parseLog } from './log-records.ts';
@@ -141,7 +141,9 @@ async function recoverAll(dependencies: LogRecoveryDependencies): Promise<number
 
   async function make(path: string, content: Uint8Array): Promise<boolean> {
     try {
-      await disk.run('put', workspace.temporaryFile(), path, content);
+      await disk.run('put', [
+        { path, temporary: workspace.temporaryFile(), content: withOwnMemory(content) },
+      ]);
       return true;
     } catch (error) {
       // Where something else is in the way the write had failed, and its record could not be taken back.

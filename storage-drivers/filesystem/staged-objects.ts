@@ -8,20 +8,19 @@ import type { FileFacts } from './disk-thread.ts';
 import { missing } from './errors.ts';
 import { headOf } from './small-contents.ts';
 import type { StagedFiles } from './staged-writes.ts';
+import type { FileContent } from './write-log.ts';
 
 /** All of these throw system errors, and MissingObject if bytes of the write are gone. */
 export interface StagedObjects {
   append(write: StagedWrite, content: ObjectContent, options: AppendOptions): Promise<StagedWrite>;
   /** `path`: of the object. Resolves to what is known of its file, as `AtomicWrites` does. */
-  commit(
-    write: StagedWrite,
-    path: string,
-    options: Pick<WriteOptions, 'seal'>,
-  ): Promise<FileFacts | undefined>;
+  commit(write: StagedWrite, path: string, options: CommitFileOptions): Promise<FileFacts | undefined>;
   abort(write: StagedWrite): Promise<void>;
   /** The bytes that the write holds itself, if it does. */
   held(write: StagedWrite): Uint8Array | undefined;
 }
+
+type CommitFileOptions = Pick<WriteOptions, 'seal'> & { readonly followers?: readonly FileContent[] };
 
 export interface StagedObjectsDependencies {
   readonly pathOf: (key: string) => string;
@@ -57,7 +56,8 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
     async commit(write, path, options) {
       const bytes = held(write);
       if (bytes !== undefined) return writes.write(path, bytes, options);
-      await files.commit(pathOf(write.key), write.size, path);
+      const { followers = [] } = options;
+      await writes.writeBehind(files.commit(pathOf(write.key), write.size, path), followers);
       return undefined;
     },
 

@@ -13,8 +13,12 @@
 // works on them.
 import { randomInt } from 'node:crypto';
 import { dirname } from 'node:path';
-import { allEnded } from './all-ended.ts';
 import { createLogFiles, type LogFile, type LogFilesDependencies } from './log-files.ts';
+
+export interface FileContent {
+  readonly path: string;
+  readonly content: Uint8Array;
+}
 
 export interface WriteLog {
   /**
@@ -23,11 +27,10 @@ export interface WriteLog {
    */
   takes(path: string, length: number, durable: boolean): boolean;
   /**
-   * Resolves when it is durable that the file has this content, and `apply` has made it so, to what that came to. Throws system errors, and
-   * what `apply` throws.
-   * @param after has to resolve before the file is made, but not before that is durable. Throws what it throws
+   * Resolves when it is durable that the files have these contents, and `apply` has made them so, to what that came to. What of it a
+   * power cut leaves begins with the first of them. Throws system errors, and what `apply` throws.
    */
-  put<T>(path: string, content: Uint8Array, apply: () => Promise<T>, after?: Promise<unknown>): Promise<T>;
+  put<T>(files: readonly FileContent[], apply: () => Promise<T>): Promise<T>;
   /** To be called around what takes away the file, or all that is below the path. Throws what `apply` throws. */
   remove(path: string, apply: () => Promise<void>): Promise<void>;
   /** To be called before a file is changed in any other way: a log that would undo that is gone then. Throws system errors. */
@@ -69,15 +72,6 @@ interface Log {
   readonly gone: Set<string>;
   /** What has not come to its place yet. */
   readonly running: Set<Promise<unknown>>;
-  /** It is about to be emptied: what is not running yet is not for it. */
-  isClosed: boolean;
-}
-
-/** A file of which a log speaks and that is made later. */
-interface Ahead {
-  readonly path: string;
-  /** Somebody else has changed it meanwhile. */
-  isOvertaken: boolean;
 }
 
 export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
@@ -88,7 +82,6 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
   let current: Log | undefined;
   let logsMade = 0;
   let settling: Promise<void> = Promise.resolve();
-  const ahead = new Set<Ahead>();
 
   return {
     takes(path, length, durable) {
@@ -96,11 +89,14 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
       return (durable && lengthOf(logs) < TOO_LONG) || logs.some((log) => knows(log, path));
     },
 
-    async put(path, content, apply, after) {
-      overtake((other) => other === path);
+    async put(files, apply) {
+      const log = currentLog();
+      for (const { path } of files) log.puts.add(path);
       try {
-        const made = after && (await putAhead(path, content, apply, after));
-        return made === undefined ? await putNow(path, content, apply) : made.result;
+        return await within(log, async () => {
+          await add(log, files);
+          return apply();
+        });
       } catch (error) {
         await forgetFailure();
         throw error;
@@ -108,14 +104,13 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
     },
 
     async remove(path, apply) {
-      overtake((other) => other === path || other.startsWith(`${path}/`));
       if (!logs.some((log) => knowsBelow(log, path))) return apply();
       const log = currentLog();
       log.gone.add(path);
       let isWritten = false;
       try {
         await within(log, async () => {
-          await add(log, path);
+          await add(log, [{ path }]);
           isWritten = true;
           await apply();
         });
@@ -143,48 +138,10 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
       puts: new Set(),
       gone: new Set(),
       running: new Set(),
-      isClosed: false,
     };
     logs = [...logs, current];
     settleLater();
     return current;
-  }
-
-  function putNow<T>(path: string, content: Uint8Array, apply: () => Promise<T>): Promise<T> {
-    const log = currentLog();
-    log.puts.add(path);
-    return within(log, async () => {
-      await add(log, path, content);
-      return apply();
-    });
-  }
-
-  /** Nothing if the log cannot be relied on any more when the file is to be made. */
-  async function putAhead<T>(
-    path: string,
-    content: Uint8Array,
-    apply: () => Promise<T>,
-    after: Promise<unknown>,
-  ): Promise<{ readonly result: T } | undefined> {
-    const log = currentLog();
-    log.puts.add(path);
-    const waiting: Ahead = { path, isOvertaken: false };
-    ahead.add(waiting);
-    try {
-      // What is waited for may itself have to wait until the log is done with.
-      await allEnded(
-        within(log, () => add(log, path, content)),
-        after,
-      );
-    } finally {
-      ahead.delete(waiting);
-    }
-    if (waiting.isOvertaken || log.isClosed) return undefined;
-    return { result: await within(log, apply) };
-  }
-
-  function overtake(isChanged: (path: string) => boolean): void {
-    for (const waiting of ahead) if (isChanged(waiting.path)) waiting.isOvertaken = true;
   }
 
   /** The log stays until the work has ended. */
@@ -198,10 +155,16 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
     }
   }
 
-  /** Resolves when the record is durable. */
-  function add(log: Log, path: string, content?: Uint8Array): Promise<void> {
-    log.length += (content?.length ?? 0) + REMEMBERED;
-    return log.file.add({ key: keyOf(path), time: Date.now(), ...(content && { content }) });
+  /** Resolves when the records are durable. */
+  function add(
+    log: Log,
+    changes: readonly (Partial<FileContent> & Pick<FileContent, 'path'>)[],
+  ): Promise<void> {
+    const time = Date.now();
+    for (const { content } of changes) log.length += (content?.length ?? 0) + REMEMBERED;
+    return log.file.add(
+      changes.map(({ path, content }) => ({ key: keyOf(path), time, ...(content && { content }) })),
+    );
   }
 
   /** What was not answered is not to be made so by the next start. If that cannot be helped, it may. */
@@ -222,7 +185,6 @@ export function createWriteLog(dependencies: WriteLogDependencies): WriteLog {
     const old = logs;
     if (old.length === 0) return;
     current = undefined;
-    for (const log of old) log.isClosed = true;
     for (const { running } of old) await Promise.allSettled(running);
     await sync(old.flatMap(({ puts, gone }) => [...puts, ...gone]));
     // A log that came back after a power cut would undo what was changed since.

@@ -1,7 +1,14 @@
 // The reference driver: the contract in its plainest form. It keeps everything in this process, for tests and trials, and
 // is as strict as the strictest store: staged bytes are not seen as objects, and the memory of a chunk is really used again.
 import { chunksOf } from '../contents.ts';
-import type { ObjectReader, ObjectStat, Sealing, StagedWrite, StorageDriver } from '../driver.ts';
+import type {
+  ObjectReader,
+  ObjectStat,
+  Sealing,
+  SmallObject,
+  StagedWrite,
+  StorageDriver,
+} from '../driver.ts';
 import { DriverError, type DriverErrorCode } from '../errors.ts';
 import { spanOf } from '../ranges.ts';
 import { openBytes } from './byte-reader.ts';
@@ -24,9 +31,11 @@ export function createMemoryDriver(): StorageDriver {
       return found('read', key).content.slice();
     },
 
-    async write(key, content, { seal, after } = {}) {
+    async write(key, content, { seal, after, followers = [] } = {}) {
       await after;
-      return put('write', key, content.slice(), seal);
+      const sealing = put('write', key, content.slice(), seal);
+      putBehind('write', followers);
+      return sealing;
     },
 
     async stat(key) {
@@ -78,8 +87,9 @@ export function createMemoryDriver(): StorageDriver {
       );
     },
 
-    async commit(write, key, { seal } = {}) {
+    async commit(write, key, { seal, followers = [] } = {}) {
       const sealing = put('commit', key, stagedBytes('commit', write), seal);
+      putBehind('commit', followers);
       staged.delete(write.key);
       return sealing;
     },
@@ -98,6 +108,10 @@ export function createMemoryDriver(): StorageDriver {
     const object = objects.find(key);
     if (object === undefined) throw failure('keyNotFound', action, key);
     return object;
+  }
+
+  function putBehind(action: string, followers: readonly SmallObject[]): void {
+    for (const { key, content } of followers) put(action, key, content.slice(), undefined);
   }
 
   function put(action: string, key: string, content: Uint8Array, seal: string | undefined): Sealing {

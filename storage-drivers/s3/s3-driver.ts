@@ -30,7 +30,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { chunksOf } from '../contents.ts';
-import type { StorageDriver } from '../driver.ts';
+import type { SmallObject, StorageDriver } from '../driver.ts';
 import { DriverError } from '../errors.ts';
 import { watchSource } from '../watched-source.ts';
 import { type Bucket, openBucket } from './bucket.ts';
@@ -68,10 +68,11 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
 
     read: (key) => run('read', key, () => readObject(bucket, key)),
 
-    write: (key, content, { seal, after } = {}) =>
+    write: (key, content, { seal, after, followers } = {}) =>
       run('write', key, async () => {
         await after;
         await bucket.put(key, content, seal);
+        await putBehind(followers);
         return { isKept: seal !== undefined };
       }),
 
@@ -101,8 +102,12 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
     openStaged: (write) =>
       run('openStaged', write.key, () => staged.open(write, translator('openStaged', write.key))),
 
-    commit: (write, key, { seal } = {}) =>
-      run('commit', write.key, () => staged.commit(write, { key, seal })),
+    commit: (write, key, { seal, followers } = {}) =>
+      run('commit', write.key, async () => {
+        const sealing = await staged.commit(write, { key, seal });
+        await putBehind(followers);
+        return sealing;
+      }),
 
     abort: (write) => run('abort', write.key, () => staged.abort(write)),
 
@@ -112,6 +117,10 @@ export async function createS3Driver(settings: S3Settings): Promise<StorageDrive
         return getSignedUrl(signer, command, { expiresIn: seconds });
       }),
   };
+
+  async function putBehind(followers: readonly SmallObject[] = []): Promise<void> {
+    for (const { key, content } of followers) await bucket.put(key, content);
+  }
 }
 
 function translator(action: string, key: string) {

@@ -215,7 +215,7 @@ test('while the disk does not come to it, what is new goes past the log, and wha
   const path = (count: number) => join(root, `own/${count}`);
   let count = 0;
   for (; log.takes(path(count), content.length, true); count += 1) {
-    await log.put(path(count), content, async () => undefined);
+    await log.put([{ path: path(count), content }], async () => undefined);
   }
   assert.ok(count > 900 && count < 1100, `${count} writes`);
   assert.ok(log.takes(path(0), content.length, true));
@@ -300,7 +300,7 @@ test('a log is not done with before all that it speaks of is in its place, and s
   });
   const begun = Promise.withResolvers<void>();
   const mayGoOn = Promise.withResolvers<void>();
-  const put = log.put(path, bytes('x'), async () => {
+  const put = log.put([{ path, content: bytes('x') }], async () => {
     begun.resolve();
     await mayGoOn.promise;
     events.push('in its place');
@@ -313,45 +313,36 @@ test('a log is not done with before all that it speaks of is in its place, and s
   assert.deepEqual(events, ['in its place', `synced ${path}`]);
 });
 
-test('what may precede what it waits for is in the log at once, and seen only then', async (t) => {
+test('an object and those behind it are one write of the log, of which a power cut leaves the first ones', async (t) => {
   const { root, driver } = await open(t);
-  const { written, resolve } = waitingWrite(driver);
-  await untilLogged(t, root);
-  assert.deepEqual(await contents(driver, ['link']), { link: undefined });
-  resolve();
-  await written;
-  assert.deepEqual(await contents(driver, ['link']), { link: 'waited' });
-});
+  await driver.write('own/tag', bytes('old'));
+  const [before] = await logs(root);
+  const held = await driver.append(newStagedWrite('own/staged', undefined, 100), bytes('content'));
+  const followers = ['link', 'tag'].map((name) => ({ key: `own/${name}`, content: bytes(name) }));
+  await driver.commit(held, 'own/data', { followers });
+  const names = ['data', 'link', 'tag'];
+  assert.deepEqual(await contents(driver, names), { data: 'content', link: 'link', tag: 'tag' });
 
-for (const [what, meanwhile] of [
-  ['the log is done with', (driver) => driver.settle?.()],
-  ['it is deleted', (driver) => driver.delete('own/link')],
-  ['all above it is deleted', (driver) => driver.delete('own')],
-  ['it is written by somebody else', (driver) => driver.write('own/link', bytes('other'))],
-] as const satisfies [string, (driver: StorageDriver) => Promise<unknown> | undefined][]) {
-  test(`what was answered is durable where ${what} while it waits`, { timeout: 20_000 }, async (t) => {
-    const { root, driver } = await open(t);
-    const { written, resolve } = waitingWrite(driver);
-    await untilLogged(t, root);
-    await meanwhile(driver);
-    resolve();
-    await written;
-    assert.deepEqual(await contents(driver, ['link']), { link: 'waited' });
-    const { driver: after, recovered } = await recover(t, await onlyTheLog(t, root));
-    assert.equal(recovered, 1);
-    assert.deepEqual(await contents(after, ['link']), { link: 'waited' });
-  });
-}
-
-test('what waits for something that fails is nowhere, also after a power cut', async (t) => {
-  const { root, driver } = await open(t);
-  const { written, reject } = waitingWrite(driver);
-  await untilLogged(t, root);
-  reject(new Error('no bytes'));
-  await assert.rejects(written, { name: 'DriverError', code: 'failed' });
-  assert.deepEqual(await contents(driver, ['link']), { link: undefined });
-  const { driver: after } = await recover(t, await onlyTheLog(t, root));
-  assert.deepEqual(await contents(after, ['link']), { link: undefined });
+  const [log] = await logs(root);
+  assert.ok(before && log);
+  const left: string[] = [];
+  for (let end = recordsEnd(before); end <= recordsEnd(log); end += 1) {
+    const cut = await temporaryDirectory(t);
+    await mkdir(join(cut, '.berth/log'), { recursive: true });
+    await writeFile(join(cut, '.berth/log/left'), log.subarray(0, end));
+    const { driver: after } = await recover(t, cut);
+    const found = Object.entries(await contents(after, names)).map(([name, text]) => `${name}=${text}`);
+    left.push(found.join(' '));
+  }
+  assert.deepEqual(
+    [...new Set(left)],
+    [
+      'data=undefined link=undefined tag=old',
+      'data=content link=undefined tag=old',
+      'data=content link=link tag=old',
+      'data=content link=link tag=tag',
+    ],
+  );
 });
 
 test('where no log can be begun a write fails, and a delete goes on without one', async (t) => {
@@ -370,7 +361,8 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   // So much that the next record begins another log.
   const content = Buffer.alloc(64 * 1024);
   const fill = async () => {
-    for (let count = 0; count < 254; count += 1) await log.put(join(root, `own/${count}`), content, place);
+    for (let count = 0; count < 254; count += 1)
+      await log.put([{ path: join(root, `own/${count}`), content }], place);
   };
   const spoil = async () => {
     await rm(directory, { recursive: true });
@@ -378,7 +370,7 @@ test('where no log can be begun a write fails, and a delete goes on without one'
   };
   await fill();
   await spoil();
-  await assert.rejects(log.put(join(root, 'own/more'), content, place), { code: 'EEXIST' });
+  await assert.rejects(log.put([{ path: join(root, 'own/more'), content }], place), { code: 'EEXIST' });
   // Made anew where it is missing.
   await rm(directory);
   await fill();
@@ -429,20 +421,14 @@ async function open(t: TestContext, logMs = NEVER) {
   return { root, driver };
 }
 
-/** A write of `own/link` that waits. */
-function waitingWrite(driver: StorageDriver) {
-  const { promise: after, resolve, reject } = Promise.withResolvers<void>();
-  after.catch(() => undefined);
-  const written = driver.write('own/link', bytes('waited'), { after, mayPrecede: true });
-  return { written, resolve, reject };
+async function logs(root: string): Promise<readonly Buffer[]> {
+  const names = await readdir(join(root, '.berth/log'));
+  return Promise.all(names.map((name) => readFile(join(root, '.berth/log', name))));
 }
 
-/** Until a power cut would leave the object. */
-async function untilLogged(t: TestContext, root: string): Promise<void> {
-  for (;;) {
-    const { recovered } = await recover(t, await onlyTheLog(t, root));
-    if (recovered === 1) return;
-  }
+/** Where the zeros begin that are behind the last record, none of which ends with one. */
+function recordsEnd(log: Buffer): number {
+  return log.findLastIndex((byte) => byte !== 0) + 1;
 }
 
 async function recover(t: TestContext, root: string) {

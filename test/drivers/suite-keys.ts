@@ -97,6 +97,7 @@ function callsWith(driver: StorageDriver, key: string): (() => Promise<unknown>)
   return [
     () => driver.read(key),
     () => driver.write(key, bytes('x')),
+    () => driver.write('good', bytes('x'), { followers: [{ key, content: bytes('x') }] }),
     () => driver.stat(key),
     () => driver.openRead(key),
     () => driver.delete(key),
@@ -104,6 +105,7 @@ function callsWith(driver: StorageDriver, key: string): (() => Promise<unknown>)
     () => driver.openStaged({ key, size: 0 }),
     () => driver.commit({ key, size: 0 }, 'good'),
     () => driver.commit({ key: 'good', size: 0 }, key),
+    () => driver.commit({ key: 'good', size: 0 }, 'good', { followers: [{ key, content: bytes('x') }] }),
     () => driver.abort({ key, size: 0 }),
   ];
 }

@@ -1,6 +1,7 @@
 // Objects: what is written is read, replaced in one step, and gone when it was deleted.
 import assert from 'node:assert/strict';
-import { newStagedWrite, type Sealing } from '../../storage-drivers/driver.ts';
+import { orAbsent } from '../../src/registry/content.ts';
+import { newStagedWrite, type Sealing, type StorageDriver } from '../../storage-drivers/driver.ts';
 import { bytes, chunksOf, equalBytes, gather, MIB, pattern, putLarge, text } from './content.ts';
 import type { Case } from './suite.ts';
 
@@ -48,6 +49,41 @@ export const objectCases: readonly Case[] = [
       assert.equal(await sealOf('sealed'), undefined);
       const held = await driver.append(newStagedWrite('uploads/1/data', undefined, 65_536), bytes('four'));
       await check(await driver.commit(held, 'sealed', { seal: 'sha256:four' }), 'sha256:four');
+    },
+  },
+  {
+    title: 'what is made behind an object is seen only when all before it is there',
+    async run(driver) {
+      const followers = ['first', 'second'].map((name) => ({ key: `behind/${name}`, content: bytes(name) }));
+      const large = await driver.append(newStagedWrite('uploads/1/data'), chunksOf(pattern(MIB)));
+      const held = await driver.append(newStagedWrite('uploads/2/data', undefined, 65_536), bytes('held'));
+      for (const make of [
+        () => driver.write('behind/object', bytes('small'), { followers }),
+        () => driver.write('behind/object', bytes('small'), { followers, durable: false }),
+        () => driver.write('behind/object', pattern(100_000), { followers }),
+        () => driver.commit(large, 'behind/object', { followers }),
+        () => driver.commit(held, 'behind/object', { followers }),
+      ]) {
+        await driver.delete('behind');
+        let isOver = false;
+        const made = make().finally(() => {
+          isOver = true;
+        });
+        while (!isOver) {
+          // The last first: what comes meanwhile would look as if it had been there.
+          const isThere = [];
+          for (const key of ['behind/second', 'behind/first', 'behind/object'])
+            isThere.push(await exists(driver, key));
+          const [second, first, object] = isThere;
+          assert.ok((!second || first) && (!first || object), `${isThere}`);
+        }
+        await made;
+        assert.deepEqual(
+          (await driver.list('behind')).map(({ name }) => name),
+          ['first', 'object', 'second'],
+        );
+        for (const { key, content } of followers) assert.ok(equalBytes(await driver.read(key), content));
+      }
     },
   },
   {
@@ -212,3 +248,7 @@ export const objectCases: readonly Case[] = [
     },
   },
 ];
+
+async function exists(driver: StorageDriver, key: string): Promise<boolean> {
+  return (await orAbsent(driver.stat(key))) !== undefined;
+}
