@@ -22,9 +22,9 @@ export function slowDriver(driver: StorageDriver): StorageDriver {
     openRead: (key, range) => slowly(() => driver.openRead(key, range)),
     list: (prefix, options) => slowly(() => driver.list(prefix, options)),
     delete: (key, options) => slowly(() => driver.delete(key, options)),
-    append: (write, content) => slowly(() => driver.append(write, content)),
+    append: (write, content, options) => slowly(() => driver.append(write, content, options)),
     openStaged: (write) => slowly(() => driver.openStaged(write)),
-    commit: (write, key) => slowly(() => driver.commit(write, key)),
+    commit: (write, key, options) => slowly(() => driver.commit(write, key, options)),
     abort: (write) => slowly(() => driver.abort(write)),
   };
 }
