@@ -1,13 +1,26 @@
 // The threads that make small changes: in order, with the system's own words for failures, and started anew when one ends.
 import assert from 'node:assert/strict';
 import { closeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createDiskThread } from '../../storage-drivers/filesystem/disk-thread.ts';
 import { temporaryDirectory } from '../support/service.ts';
 import { bytes } from './content.ts';
+
+test('of files that are put behind each other those before the first failure are there, and no others', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const names = ['first', 'first/below-a-file', 'last'];
+  const files = names.map((name, index) => ({
+    path: join(directory, name),
+    temporary: join(directory, `temporary-${index}`),
+    content: bytes(name),
+  }));
+  await assert.rejects(createDiskThread().run('put', files), { code: 'ENOTDIR' });
+  assert.deepEqual(await readdir(directory), ['first']);
+  assert.equal(await readFile(join(directory, 'first'), 'utf8'), 'first');
+});
 
 test('calls of one turn are done in their order, and one that fails stops no other', async (t) => {
   const directory = await temporaryDirectory(t);
