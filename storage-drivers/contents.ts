@@ -8,22 +8,23 @@ export function chunksOf(content: ObjectContent): AsyncIterable<Uint8Array> {
 
 /** The bytes and then the content, whose end is told if not all of it is wanted. */
 export function behind(bytes: Uint8Array, content: ObjectContent): ObjectContent {
-  return content instanceof Uint8Array ? Buffer.concat([bytes, content]) : chunksBehind(bytes, content);
+  if (content instanceof Uint8Array) return Buffer.concat([bytes, content]);
+  return chained(bytes.length > 0 ? [bytes] : [], content[Symbol.asyncIterator]());
 }
 
-export async function* onlyChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield chunk;
-}
-
-async function* chunksBehind(
-  bytes: Uint8Array,
-  content: AsyncIterable<Uint8Array>,
+/** The chunks and then what the source still gives. It is told when no more is wanted. `chunks` is emptied on the way. */
+export async function* chained(
+  chunks: Uint8Array[],
+  source: AsyncIterator<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
-  const source = content[Symbol.asyncIterator]();
   try {
-    if (bytes.length > 0) yield bytes;
+    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
     for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
   } finally {
     await source.return?.();
   }
+}
+
+async function* onlyChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield chunk;
 }

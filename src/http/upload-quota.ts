@@ -53,11 +53,15 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
     return upload?.repository === repository ? upload : undefined;
   }
 
+  function forget(id: string, { client }: OpenUpload): void {
+    open.delete(id);
+    add(client, -1);
+  }
+
   function forgetQuiet(time: number): void {
-    for (const [id, { client, usedAt }] of open) {
-      if (open.size <= MOST_KNOWN && Math.abs(time - usedAt) < IDLE_AFTER_MS) return;
-      open.delete(id);
-      add(client, -1);
+    for (const [id, upload] of open) {
+      if (open.size <= MOST_KNOWN && Math.abs(time - upload.usedAt) < IDLE_AFTER_MS) return;
+      forget(id, upload);
     }
   }
 
@@ -94,9 +98,7 @@ export function createUploadQuota({ most, now = () => new Date() }: UploadQuotaS
 
     ended(repository, id) {
       const upload = find(repository, id);
-      if (upload === undefined) return;
-      open.delete(id);
-      add(upload.client, -1);
+      if (upload !== undefined) forget(id, upload);
     },
 
     open() {

@@ -10,7 +10,7 @@ import type { Syncs } from './syncs.ts';
 import type { Workspace } from './workspace.ts';
 import type { FileContent, WriteLog } from './write-log.ts';
 
-type Options = Pick<WriteOptions, 'durable' | 'after' | 'fresh' | 'seal'> & {
+export type FileOptions = Pick<WriteOptions, 'durable' | 'after' | 'fresh' | 'seal'> & {
   readonly followers?: readonly FileContent[];
 };
 
@@ -19,7 +19,7 @@ export interface AtomicWrites {
    * Makes or replaces the file, and those behind it. Resolves to what is known of the first, if there is a seal for it and that costs no more.
    * Throws system errors, and what `after` throws.
    */
-  write(path: string, content: Uint8Array, options: Options): Promise<FileFacts | undefined>;
+  write(path: string, content: Uint8Array, options: FileOptions): Promise<FileFacts | undefined>;
   /** Makes files behind what the promise is of, in their order: they are prepared meanwhile. Throws system errors, and what it throws. */
   writeBehind(before: Promise<unknown>, followers: readonly FileContent[]): Promise<void>;
 }
@@ -38,19 +38,22 @@ export function createAtomicWrites(dependencies: AtomicWritesDependencies): Atom
 
   return { write, writeBehind };
 
-  async function write(path: string, content: Uint8Array, options: Options): Promise<FileFacts | undefined> {
-    const { durable = true, after, fresh = false, followers = [] } = options;
+  async function write(
+    path: string,
+    content: Uint8Array,
+    options: FileOptions,
+  ): Promise<FileFacts | undefined> {
+    const { durable = true, after, followers = [] } = options;
+    // In one step with others it is not made in place.
+    const fresh = options.fresh === true && followers.length === 0;
     const files = [{ path, content }, ...followers];
     if (log !== undefined && files.every((file) => log.takes(file.path, file.content.length, durable))) {
       await after;
-      return log.put(files, () => putUnsynced(files, options));
+      return log.put(files, () => putUnsynced(files, { ...options, fresh }));
     }
     const synced = durable && syncs.wanted;
-    if (log === undefined && !synced && !fresh) {
-      await after;
-      return putUnsynced(files, options);
-    }
-    if (followers.length > 0) {
+    const isOneStep = log === undefined && !synced;
+    if (followers.length > 0 && !isOneStep) {
       const first = write(path, content, { ...options, followers: [] });
       await writeBehind(first, followers);
       return first;
@@ -74,7 +77,7 @@ export function createAtomicWrites(dependencies: AtomicWritesDependencies): Atom
 
   async function putUnsynced(
     files: readonly FileContent[],
-    { fresh, seal }: Options,
+    { fresh, seal }: FileOptions,
   ): Promise<FileFacts | undefined> {
     const [first] = files;
     if (fresh && first && (await createInPlace(first.path, first.content, false))) return undefined;
@@ -89,7 +92,7 @@ export function createAtomicWrites(dependencies: AtomicWritesDependencies): Atom
   async function putSynced(
     path: string,
     content: Uint8Array,
-    { after, seal }: Options,
+    { after, seal }: FileOptions,
   ): Promise<FileFacts | undefined> {
     const temporary = workspace.temporaryFile();
     try {

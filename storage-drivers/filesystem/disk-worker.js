@@ -97,11 +97,7 @@ function create(path, content, keepOpen) {
  * @param {boolean} [isWanted]
  */
 function put(files, isWanted = false) {
-  let first;
-  for (const file of files) {
-    const facts = putOne(file, isWanted && file === files[0]);
-    first ??= facts;
-  }
+  const [first] = files.map((file, index) => putOne(file, isWanted && index === 0));
   return first;
 }
 

@@ -7,12 +7,12 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createBufferPool } from '../buffer-pool.ts';
-import type { CommitOptions, ObjectReader, ObjectStat, Sealing, StorageDriver } from '../driver.ts';
+import type { ObjectReader, ObjectStat, Sealing, StorageDriver, WriteOptions } from '../driver.ts';
 import { isKeyNotFound } from '../errors.ts';
 import { openHeldBytes } from '../held-bytes.ts';
 import { type Span, spanOf } from '../ranges.ts';
 import { watchSource } from '../watched-source.ts';
-import { createAtomicWrites } from './atomic-writes.ts';
+import { createAtomicWrites, type FileOptions } from './atomic-writes.ts';
 import { createDeletion } from './deletion.ts';
 import { createDirectoryNames } from './directory-names.ts';
 import { createDirectorySync } from './directory-sync.ts';
@@ -30,7 +30,7 @@ import { createStagedFiles } from './staged-writes.ts';
 import { syncStore } from './store-sync.ts';
 import { createSyncs, type Durability } from './syncs.ts';
 import { openWorkspace } from './workspace.ts';
-import { createWriteLog, type FileContent } from './write-log.ts';
+import { createWriteLog } from './write-log.ts';
 
 const BIG = { bigint: true } as const;
 const NAME = 'filesystem';
@@ -98,9 +98,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     write: (key, content, options = {}) =>
       run('write', key, async () => {
-        return sealingOf(
-          await writes.write(pathOf(key), content, { ...options, followers: filesOf(options) }),
-        );
+        return sealingOf(await writes.write(pathOf(key), content, withPaths(options)));
       }),
 
     stat: (key) => run('stat', key, () => files.look(pathOf(key))),
@@ -139,9 +137,7 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
 
     commit: (write, key, options = {}) =>
       run('commit', write.key, async () => {
-        return sealingOf(
-          await staged.commit(write, pathOf(key), { ...options, followers: filesOf(options) }),
-        );
+        return sealingOf(await staged.commit(write, pathOf(key), withPaths(options)));
       }),
 
     abort: (write) => run('abort', write.key, () => staged.abort(write)),
@@ -163,8 +159,8 @@ export async function createFilesystemDriver(options: FilesystemDriverOptions): 
     return { isKept: false, ...(made && { version: files.describe(made).version }) };
   }
 
-  function filesOf({ followers = [] }: CommitOptions): readonly FileContent[] {
-    return followers.map(({ key, content }) => ({ path: pathOf(key), content }));
+  function withPaths({ followers = [], ...options }: WriteOptions): FileOptions {
+    return { ...options, followers: followers.map(({ key, content }) => ({ path: pathOf(key), content })) };
   }
 
   function keyOf(path: string): string {

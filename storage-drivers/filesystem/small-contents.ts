@@ -1,5 +1,5 @@
 // Tells contents that end soon from those that go on.
-import { onlyChunk } from '../contents.ts';
+import { chained, chunksOf } from '../contents.ts';
 import type { ObjectContent } from '../driver.ts';
 
 /** Up to this length, in bytes, a content is gathered before its file is touched. */
@@ -21,7 +21,7 @@ export async function headOf(content: ObjectContent): Promise<Head> {
   if (content instanceof Uint8Array) {
     return content.length < SMALL_LENGTH
       ? { whole: content }
-      : { rest: onlyChunk(content), async giveUp() {} };
+      : { rest: chunksOf(content), async giveUp() {} };
   }
   const source = content[Symbol.asyncIterator]();
   const chunks: Uint8Array[] = [];
@@ -45,13 +45,4 @@ export async function headOf(content: ObjectContent): Promise<Head> {
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const [first, ...others] = chunks;
   return first !== undefined && others.length === 0 ? first : Buffer.concat(chunks);
-}
-
-async function* chained(chunks: Uint8Array[], source: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) yield chunk;
-    for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value;
-  } finally {
-    await source.return?.();
-  }
 }

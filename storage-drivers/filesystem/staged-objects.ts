@@ -1,14 +1,12 @@
 // Staged writes as files, but for those that came at once and are so few that the value may hold them: of these nothing is on the
 // disk before the commit.
 import { behind } from '../contents.ts';
-import type { AppendOptions, ObjectContent, StagedWrite, WriteOptions } from '../driver.ts';
-import { heldBytesOf } from '../held-bytes.ts';
-import type { AtomicWrites } from './atomic-writes.ts';
+import type { AppendOptions, ObjectContent, StagedWrite } from '../driver.ts';
+import type { AtomicWrites, FileOptions } from './atomic-writes.ts';
 import type { FileFacts } from './disk-thread.ts';
 import { missing } from './errors.ts';
 import { headOf } from './small-contents.ts';
 import type { StagedFiles } from './staged-writes.ts';
-import type { FileContent } from './write-log.ts';
 
 /** All of these throw system errors, and MissingObject if bytes of the write are gone. */
 export interface StagedObjects {
@@ -20,7 +18,7 @@ export interface StagedObjects {
   held(write: StagedWrite): Uint8Array | undefined;
 }
 
-type CommitFileOptions = Pick<WriteOptions, 'seal'> & { readonly followers?: readonly FileContent[] };
+type CommitFileOptions = Pick<FileOptions, 'seal' | 'followers'>;
 
 export interface StagedObjectsDependencies {
   readonly pathOf: (key: string) => string;
@@ -66,10 +64,8 @@ export function createStagedObjects({ pathOf, files, writes }: StagedObjectsDepe
     },
   };
 
-  function held(write: StagedWrite): Uint8Array | undefined {
-    if (write.held === undefined) return undefined;
-    const bytes = heldBytesOf(write);
-    if (bytes === undefined) throw missing();
-    return bytes;
+  function held({ size, held }: StagedWrite): Uint8Array | undefined {
+    if (held !== undefined && held.length !== size) throw missing();
+    return held;
   }
 }

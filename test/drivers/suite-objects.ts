@@ -60,6 +60,7 @@ export const objectCases: readonly Case[] = [
       for (const make of [
         () => driver.write('behind/object', bytes('small'), { followers }),
         () => driver.write('behind/object', bytes('small'), { followers, durable: false }),
+        () => driver.write('behind/object', bytes('small'), { followers, fresh: true }),
         () => driver.write('behind/object', pattern(100_000), { followers }),
         () => driver.commit(large, 'behind/object', { followers }),
         () => driver.commit(held, 'behind/object', { followers }),
